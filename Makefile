@@ -1,0 +1,37 @@
+# `make run` builds a model from a recipe, `make test` proves the code. Both install what they need first.
+PYTHON      ?= python3
+RECIPE      ?= smoke
+# Another torch: TORCH_INDEX=<index url of a CUDA build> CONSTRAINTS=/dev/null make run
+TORCH_INDEX ?=
+CONSTRAINTS ?= constraints/cpu.txt
+BIN         := .venv/bin
+
+.PHONY: run test lint types imports install clean
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints/cpu.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "pellucid is tested on Python 3.11; run: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --disable-pip-version-check $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) -c $(CONSTRAINTS) torch
+	$(BIN)/pip install -q --disable-pip-version-check -c $(CONSTRAINTS) -e '.[dev]'
+	@touch $@
+
+run: install
+	$(BIN)/pellucid run $(RECIPE)
+
+test: install
+	$(BIN)/pytest -m "not gpu"
+
+lint: install
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+
+types: install
+	$(BIN)/mypy
+
+imports: install
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf .venv runs

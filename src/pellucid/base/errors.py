@@ -1,0 +1,78 @@
+"""Errors that a user can act on.
+
+    PellucidError            base; the CLI prints it without a traceback and ends with 2
+    +-- UserError            one or more `Problem`s: field, value, rule, fix
+    +-- DiskError            the machine refused: full disk, no permission, missing file
+
+Anything else that escapes is a bug of ours and keeps its traceback.
+"""
+
+import errno
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+_REASONS = {
+    errno.ENOSPC: ("the disk is full", "free some space, then run the same command again"),
+    errno.EFBIG: ("a file-size limit was hit", "raise the limit (ulimit -f), then run again"),
+    errno.EDQUOT: ("the disk quota is used up", "free some space, then run the same command again"),
+    errno.EACCES: ("permission denied", "give this user access, or choose another folder"),
+    errno.EPERM: ("operation not permitted", "give this user access, or choose another folder"),
+    errno.EROFS: ("the file system is read-only", "choose a folder that can be written"),
+    errno.ENOENT: ("no such file or folder", "check the path"),
+    errno.ENOTDIR: ("a part of the path is not a folder", "check the path"),
+    errno.EISDIR: ("this is a folder, a file was expected", "check the path"),
+}
+
+
+class PellucidError(Exception):
+    """What a user did or the machine refused; never a bug of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with one input."""
+
+    field: str
+    """Dotted path of the recipe field, or the name of the argument or file."""
+    value: object
+    """What was given."""
+    rule: str
+    """What it breaks."""
+    fix: str
+    """What to change."""
+
+    def __str__(self) -> str:
+        shown = repr(self.value)
+        if len(shown) > 120:
+            shown = shown[:117] + "..."
+        return f"{self.field}={shown} {self.rule}; {self.fix}"
+
+
+class UserError(PellucidError):
+    """One or more problems, all reported at once."""
+
+    def __init__(self, problems: Problem | Sequence[Problem]) -> None:
+        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class DiskError(PellucidError):
+    """The operating system refused a file operation."""
+
+
+@contextmanager
+def boundary(doing: str) -> Iterator[None]:
+    """Turn an `OSError` that a user can act on into a `DiskError`; let everything else through.
+
+    Args:
+        doing: what was being done, as a present participle ("writing the checkpoint").
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _REASONS:
+            raise
+        reason, fix = _REASONS[error.errno]
+        where = f" {error.filename!r}" if error.filename else ""
+        raise DiskError(f"{doing}{where}: {reason}; {fix}") from error

@@ -1,0 +1,58 @@
+"""Progress of long work: a line that rewrites itself in a terminal, plain lines in a log.
+
+Leaves out on purpose: colours and live tables. A log stays readable with `cat`.
+"""
+
+import sys
+import time
+from typing import TextIO
+
+
+class Progress:
+    """Counts towards a total and says rate and time left, at most every `every_s` seconds."""
+
+    def __init__(
+        self, name: str, total: int, every_s: float = 5.0, stream: TextIO | None = None
+    ) -> None:
+        self.name, self.total = name, total
+        self._stream = stream or sys.stderr
+        self._terminal = self._stream.isatty()
+        self._every_s = 0.1 if self._terminal else every_s
+        self._start = self._last = time.monotonic()
+        self._first: int | None = None
+
+    def at(self, done: int, note: str = "") -> None:
+        """Report that `done` of the total is finished; `note` is shown at the end of the line."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first, self._start = done, now
+        finished = done >= self.total
+        if now - self._last < self._every_s and not finished:
+            return
+        self._last = now
+        elapsed = now - self._start
+        rate = (done - self._first) / elapsed if elapsed > 0 else 0.0
+        left = f", {_span((self.total - done) / rate)} left" if rate > 0 and not finished else ""
+        speed = f" {rate:.1f}/s" if rate > 0 else ""
+        self._write(f"  {self.name} {done}/{self.total}{speed}{left} {note}".rstrip(), finished)
+
+    def _write(self, line: str, finished: bool) -> None:
+        if self._terminal:
+            self._stream.write("\r\x1b[2K" + line[:78] + ("\n" if finished else ""))
+        else:
+            self._stream.write(line + "\n")
+        self._stream.flush()
+
+
+def _span(seconds: float) -> str:
+    """A duration for people.
+
+    >>> _span(75), _span(4000)
+    ('1m15s', '1h06m')
+    """
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"

@@ -1,0 +1,131 @@
+"""Slice `data`: sources that become record stores, and mixes taken from them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pellucid.recipe.base import Options
+
+
+class SplitShares(Options):
+    """How a source's groups are dealt to the three splits; the rest is train."""
+
+    validation: float = Field(0.1, ge=0, lt=1)
+    """Share of groups for validation (picks checkpoints, tunes)."""
+    test: float = Field(0.1, ge=0, lt=1)
+    """Share of groups for test (reported, never used to choose)."""
+
+
+class ChartsScene(Options):
+    """Bar charts: data first, true geometry, computed answers."""
+
+    kind: Literal["charts"] = "charts"
+    min_bars: int = Field(3, ge=2, le=8)
+    """Fewest bars in a chart."""
+    max_bars: int = Field(5, ge=2, le=8)
+    """Most bars in a chart."""
+    max_value: int = Field(20, ge=5, le=99)
+    """Largest bar value."""
+    min_side_px: int = Field(96, ge=64, le=512)
+    """Smallest image side."""
+    max_side_px: int = Field(160, ge=64, le=1024)
+    """Largest image side."""
+
+
+class ShapesScene(Options):
+    """Coloured shapes on a plane: counts, positions, relations."""
+
+    kind: Literal["shapes"] = "shapes"
+    min_shapes: int = Field(2, ge=1, le=9)
+    """Fewest shapes in a picture."""
+    max_shapes: int = Field(6, ge=1, le=9)
+    """Most shapes in a picture."""
+    min_side_px: int = Field(96, ge=64, le=512)
+    """Smallest image side."""
+    max_side_px: int = Field(160, ge=64, le=1024)
+    """Largest image side."""
+
+
+Scene = Annotated[ChartsScene | ShapesScene, Field(discriminator="kind")]
+
+
+class ScenesSource(Options):
+    """Records drawn by a scene generator."""
+
+    kind: Literal["scenes"] = "scenes"
+    scene: Scene
+    """Which family, and how hard."""
+    scenes: int = Field(ge=1)
+    """Number of pictures; each gives several records."""
+    seed: int = 0
+    """First scene seed; together with the family it decides every pixel and word."""
+    split: SplitShares = SplitShares()
+    """Split of the scene seeds."""
+    licence: str = "CC0-1.0"
+    """Licence of what is generated."""
+
+
+class LlavaJsonSource(Options):
+    """A LLaVA-style JSON or JSONL file beside its images."""
+
+    kind: Literal["llava_json"] = "llava_json"
+    path: str
+    """The file; relative to the recipe, or `asset:...` for package data."""
+    image_folder: str | None = None
+    """Folder that image paths start at; the file's own folder when absent."""
+    dataset: str
+    """Name of the dataset, kept in every record."""
+    licence: str = Field(min_length=2)
+    """Licence of the data (an SPDX id where there is one). Required: nothing ships without one."""
+    revision: str = ""
+    """Version or commit of the dataset."""
+    domain: str = "real"
+    """Domain label of the records."""
+    task: str = "vqa"
+    """Task label of records that name none."""
+    split: SplitShares = SplitShares()
+    """Split of the pictures, for records that name no split."""
+    max_image_pixels: int = Field(50_000_000, ge=1)
+    """Pictures larger than this are refused."""
+    on_fault: Literal["refuse", "drop"] = "refuse"
+    """What a bad row does: stop the import, or be left out with its reason in the ledger."""
+
+
+SourceOptions = Annotated[ScenesSource | LlavaJsonSource, Field(discriminator="kind")]
+
+
+class Take(Options):
+    """One ingredient of a mix."""
+
+    source: str
+    """Name of a source."""
+    split: Literal["train", "validation"] = "train"
+    """Which split; a mix never takes test records."""
+    tasks: tuple[str, ...] = ()
+    """Only these tasks; all when empty."""
+    count: int | None = Field(None, ge=1)
+    """Exactly this many records, chosen by seed; all when absent."""
+    repeat: int = Field(1, ge=1)
+    """How often each record is seen per epoch."""
+    mode: Literal["as_is", "think", "nothink"] = "as_is"
+    """Override the mode of the final answer; `think` needs records with reasoning."""
+
+
+class Mix(Options):
+    """A frozen table of records to train on, made by a query."""
+
+    take: tuple[Take, ...] = Field(min_length=1)
+    """The ingredients, in order."""
+    think_share: float | None = Field(None, ge=0, le=1)
+    """Share of records that think; records that could do either are switched to meet it."""
+    seed: int = 0
+    """Seed of counts and switches."""
+
+
+class DataOptions(Options):
+    """Sources and mixes, by name."""
+
+    sources: dict[str, SourceOptions] = Field(min_length=1)
+    """Each becomes one record store."""
+    mixes: dict[str, Mix]
+    """Each becomes one frozen table."""

@@ -1,0 +1,182 @@
+"""Read a recipe: YAML, `extends:`, `--set a.b=c`; all problems are reported at once.
+
+`extends: other` names a shipped recipe or a file beside this one; mappings merge, everything else
+is replaced. `null` removes what the parent set.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from pellucid.base.errors import Problem, UserError, boundary
+from pellucid.base.lookup import did_you_mean
+from pellucid.base.paths import ASSETS
+from pellucid.recipe.explain import explain
+from pellucid.recipe.recipe import Recipe
+from pellucid.recipe.rules import conflicts
+
+SHIPPED = ASSETS / "recipes"
+
+
+def find(name: str, beside: Path | None = None) -> Path:
+    """The file of a recipe: a path, or the name of a shipped recipe.
+
+    Raises:
+        UserError: there is no such file or shipped recipe.
+    """
+    direct = (beside or Path.cwd()) / Path(name).expanduser()
+    if direct.is_file():
+        return direct
+    shipped = SHIPPED / f"{name.removesuffix('.yaml')}.yaml"
+    if "/" not in name and shipped.is_file():
+        return shipped
+    known = [path.stem for path in SHIPPED.glob("*.yaml")]
+    raise UserError(
+        Problem("recipe", name, "is neither a file nor a shipped recipe", did_you_mean(name, known))
+    )
+
+
+def load(name: str, sets: Sequence[str] = ()) -> Recipe:
+    """A validated recipe.
+
+    Args:
+        name: path of a YAML file, or the name of a shipped recipe.
+        sets: overrides as `a.b.0.c=value`, the value read as YAML.
+
+    Raises:
+        UserError: every problem found, with field, value, rule and fix.
+    """
+    path = find(name)
+    tree = _read(path, ())
+    for item in sets:
+        _apply(tree, item)
+    return validate(_absolute(tree, path.parent))
+
+
+def validate(tree: Mapping[str, Any]) -> Recipe:
+    """A recipe from plain values, with all conflicts reported at once."""
+    try:
+        recipe = Recipe.model_validate(tree)
+    except ValidationError as error:
+        raise UserError([explain(detail) for detail in error.errors()]) from None
+    found = conflicts(recipe)
+    if found:
+        raise UserError(found)
+    return recipe
+
+
+def dump(recipe: Recipe) -> str:
+    """The resolved recipe as YAML; loading it gives an equal recipe."""
+    tree = recipe.model_dump(mode="json")
+    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=100)
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of a recipe file, for editors."""
+    schema = Recipe.model_json_schema()
+    schema["properties"]["extends"] = {
+        "type": "string",
+        "description": "Name of a shipped recipe, or a file beside this one, to start from.",
+    }
+    return schema
+
+
+def _read(path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
+    if path in chain:
+        names = " -> ".join(str(item.name) for item in (*chain, path))
+        raise UserError(Problem("extends", names, "goes in a circle", "remove one `extends`"))
+    with boundary("reading the recipe"):
+        text = path.read_text(encoding="utf-8")
+    try:
+        tree = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(
+            Problem("recipe", path.name, f"is not YAML: {_one_line(error)}", "mend that line")
+        ) from None
+    if not isinstance(tree, dict):
+        raise UserError(Problem("recipe", path.name, "is not a mapping", "start with `name: ...`"))
+    parent = tree.pop("extends", None)
+    if parent is None:
+        return tree
+    above = find(str(parent), path.parent)
+    return _merge(_absolute(_read(above, (*chain, path)), above.parent), tree)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _merge(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(old, dict) and isinstance(value, Mapping):
+            # A new `kind` is another class of options: nothing of the old one carries over.
+            changed = "kind" in value and value["kind"] != old.get("kind")
+            merged[key] = dict(value) if changed else _merge(old, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _apply(tree: dict[str, Any], item: str) -> None:
+    field, equals, text = item.partition("=")
+    if not equals or not field:
+        raise UserError(Problem("--set", item, "is not of the form a.b=c", "write field=value"))
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UserError(
+            Problem("--set", item, "has a value that is not YAML", "quote it")
+        ) from None
+    node: Any = tree
+    parts = field.split(".")
+    for part in parts[:-1]:
+        node = _step(node, part, item)
+    if isinstance(node, list):
+        node[_index(node, parts[-1], item)] = value
+    elif isinstance(node, dict) and value is None:
+        node.pop(parts[-1], None)
+    elif isinstance(node, dict):
+        node[parts[-1]] = value
+    else:
+        raise UserError(Problem("--set", item, "goes inside a plain value", "check the path"))
+
+
+def _step(node: Any, part: str, item: str) -> Any:
+    if isinstance(node, list):
+        return node[_index(node, part, item)]
+    if isinstance(node, dict):
+        if node.get(part) is None:
+            node[part] = {}
+        return node[part]
+    raise UserError(Problem("--set", item, "goes inside a plain value", "check the path"))
+
+
+def _index(node: list[Any], part: str, item: str) -> int:
+    if part.isdigit() and int(part) < len(node):
+        return int(part)
+    rule = f"needs an index from 0 to {len(node) - 1} where it says {part!r}"
+    raise UserError(Problem("--set", item, rule, "use a number"))
+
+
+def _absolute(tree: dict[str, Any], base: Path) -> dict[str, Any]:
+    """Make relative file paths independent of where the recipe is read from."""
+    sources = (tree.get("data") or {}).get("sources") if isinstance(tree.get("data"), dict) else {}
+    nodes = list(sources.values()) if isinstance(sources, dict) else []
+    model = tree.get("model")
+    if isinstance(model, dict):
+        nodes += [model, model.get("prompt")]
+    for node in nodes:
+        if not isinstance(node, dict):
+            continue
+        for key in ("path", "image_folder", "tokenizer"):
+            value = node.get(key)
+            if isinstance(value, str) and not value.startswith(("asset:", "/", "~")):
+                node[key] = str((base / value).resolve())
+    return tree

@@ -1,0 +1,106 @@
+"""Slice `model`: what is built, from a seed or from a checkpoint."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pellucid.recipe.base import Options
+
+
+class DynamicImages(Options):
+    """NaFlex dynamic resolution: native size between a smallest and a largest patch count."""
+
+    kind: Literal["dynamic"] = "dynamic"
+    min_patches: int = Field(16, ge=1)
+    """Smaller images are scaled up to this many patches (the report: 256)."""
+    max_patches: int = Field(256, ge=1)
+    """Larger images are scaled down to this many patches (the report: 3600)."""
+
+
+ImageOptions = Annotated[DynamicImages, Field(discriminator="kind")]
+
+
+class VisionOptions(Options):
+    """A SigLIP2 NaFlex tower."""
+
+    width: int = Field(ge=8)
+    """Hidden size."""
+    layers: int = Field(ge=2)
+    """Transformer layers of the checkpoint; layers after `feature_layer` are never run."""
+    heads: int = Field(ge=1)
+    """Attention heads."""
+    mlp_width: int = Field(ge=8)
+    """Hidden size of the feed-forward part."""
+    patch_px: int = Field(16, ge=2)
+    """Patch side in pixels."""
+    position_grid: int = Field(16, ge=2)
+    """Side of the learned position table."""
+    feature_layer: int = Field(-2, le=-1)
+    """Which hidden state feeds the projector; the report's -2 is one layer early, unnormed."""
+
+
+class ProjectorOptions(Options):
+    """Two linear layers with a GELU between (`mlp2x_gelu`)."""
+
+    kind: Literal["mlp2x_gelu"] = "mlp2x_gelu"
+
+
+class DecoderOptions(Options):
+    """A decoder-only language model from transformers."""
+
+    kind: Literal["phi3"] = "phi3"
+    """Architecture; Phi-3 is the class of Phi-4 and Phi-4-reasoning."""
+    width: int = Field(ge=8)
+    """Hidden size."""
+    layers: int = Field(ge=1)
+    """Transformer layers."""
+    heads: int = Field(ge=1)
+    """Attention heads."""
+    kv_heads: int = Field(ge=1)
+    """Key-value heads (grouped-query attention)."""
+    mlp_width: int = Field(ge=8)
+    """Hidden size of the feed-forward part."""
+    context_tokens: int = Field(1024, ge=64)
+    """Longest sequence."""
+    rope_theta: float = Field(10_000.0, gt=0)
+    """Base of the rotary positions."""
+    tied_head: bool = True
+    """Whether the output head shares the embedding's weights."""
+
+
+class PromptOptions(Options):
+    """How a conversation becomes tokens; saved with the checkpoint."""
+
+    tokenizer: str = "asset:tokenizer/tokenizer.json"
+    """A `tokenizers` file that holds the control tokens of the format."""
+    system: str = ""
+    """System message of conversations that bring none; empty for none."""
+    keep_thinking: bool = False
+    """Whether later turns are shown the thinking of earlier ones."""
+
+
+class BuildModel(Options):
+    """A new model with random weights drawn from the recipe's seed."""
+
+    kind: Literal["build"] = "build"
+    images: ImageOptions = DynamicImages()
+    """Image strategy."""
+    vision: VisionOptions
+    """Vision tower."""
+    projector: ProjectorOptions = ProjectorOptions()
+    """From tower to decoder."""
+    decoder: DecoderOptions
+    """Language model."""
+    prompt: PromptOptions = PromptOptions()
+    """Conversation format."""
+
+
+class CheckpointModel(Options):
+    """A checkpoint folder that Pellucid saved earlier."""
+
+    kind: Literal["checkpoint"] = "checkpoint"
+    path: str
+    """The folder; relative to the recipe, or `asset:...`."""
+
+
+ModelOptions = Annotated[BuildModel | CheckpointModel, Field(discriminator="kind")]

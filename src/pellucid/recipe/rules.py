@@ -1,0 +1,217 @@
+"""Rules that cross fields: a recipe that cannot do what it says is refused, all at once.
+
+Each rule is a generator of `Problem`s over a valid `Recipe`; a new rule is one more function in
+`RULES`.
+"""
+
+from collections.abc import Callable, Iterator
+
+from pellucid.base.errors import Problem
+from pellucid.base.lookup import did_you_mean
+from pellucid.recipe.recipe import Recipe
+from pellucid.recipe.train import Modules, Schedule
+
+
+def names(recipe: Recipe) -> Iterator[Problem]:
+    """Every name that points somewhere points at something."""
+    sources, mixes = recipe.data.sources, recipe.data.mixes
+    for name, mix in mixes.items():
+        for index, take in enumerate(mix.take):
+            if take.source not in sources:
+                yield _unknown(f"data.mixes.{name}.take.{index}.source", take.source, sources)
+    for index, stage in enumerate(recipe.train.stages):
+        if stage.mix not in mixes:
+            yield _unknown(f"train.stages.{index}.mix", stage.mix, mixes)
+    if recipe.rl and recipe.rl.mix not in mixes:
+        yield _unknown("rl.mix", recipe.rl.mix, mixes)
+    for name, task in recipe.eval.tasks.items():
+        if task.source not in sources:
+            yield _unknown(f"eval.tasks.{name}.source", task.source, sources)
+    known = ("final", *recipe.checkpoints)
+    for index, checkpoint in enumerate(recipe.eval.checkpoints):
+        if checkpoint not in known:
+            yield _unknown(f"eval.checkpoints.{index}", checkpoint, known)
+    seen: set[str] = set()
+    for index, stage in enumerate(recipe.train.stages):
+        if stage.name in seen or stage.name in ("init", "rl", "final"):
+            yield Problem(
+                f"train.stages.{index}.name", stage.name, "is taken", "choose another name"
+            )
+        seen.add(stage.name)
+
+
+def stages(recipe: Recipe) -> Iterator[Problem]:
+    """Stages train something, for a stated batch, within the model's context."""
+    context = recipe.model.decoder.context_tokens if recipe.model.kind == "build" else None
+    for index, stage in enumerate(recipe.train.stages):
+        at = f"train.stages.{index}"
+        yield from _trains(f"{at}.modules", stage.modules)
+        yield from _warmup(f"{at}.schedule", stage.schedule)
+        if (stage.batch_records is None) == (stage.batch_tokens is None):
+            given = {"batch_records": stage.batch_records, "batch_tokens": stage.batch_tokens}
+            yield Problem(at, given, "needs exactly one batch size", "set one of the two")
+        if stage.batch_tokens and stage.batch_tokens < stage.pack.max_tokens:
+            yield Problem(
+                f"{at}.batch_tokens",
+                stage.batch_tokens,
+                f"is under {at}.pack.max_tokens={stage.pack.max_tokens}",
+                "raise the first or lower the second",
+            )
+        if context and recipe.model.kind == "build":
+            most = recipe.model.images.max_patches
+            if stage.pack.max_patches < most:
+                yield Problem(
+                    f"{at}.pack.max_patches",
+                    stage.pack.max_patches,
+                    f"is under model.images.max_patches={most}, so one image could not fit",
+                    "raise the first or lower the second",
+                )
+
+
+def model(recipe: Recipe) -> Iterator[Problem]:
+    """Heads divide widths; the context holds an image and an answer."""
+    if recipe.model.kind != "build":
+        return
+    vision, decoder, images = recipe.model.vision, recipe.model.decoder, recipe.model.images
+    for at, width, heads in (
+        ("model.vision", vision.width, vision.heads),
+        ("model.decoder", decoder.width, decoder.heads),
+    ):
+        if width % heads:
+            yield Problem(
+                f"{at}.heads", heads, f"does not divide {at}.width={width}", "choose a divisor"
+            )
+        elif at == "model.decoder" and (width // heads) % 2:
+            yield Problem(
+                f"{at}.heads", heads, "gives an odd head size, which rotary positions cannot turn",
+                "choose heads so that width / heads is even",
+            )  # fmt: skip
+    if decoder.heads % decoder.kv_heads:
+        yield Problem(
+            "model.decoder.kv_heads",
+            decoder.kv_heads,
+            f"does not divide model.decoder.heads={decoder.heads}",
+            "choose a divisor",
+        )
+    if -vision.feature_layer > vision.layers:
+        yield Problem(
+            "model.vision.feature_layer",
+            vision.feature_layer,
+            f"reaches before the first of model.vision.layers={vision.layers}",
+            "choose a layer nearer to -1",
+        )
+    if images.min_patches > images.max_patches:
+        yield Problem(
+            "model.images.min_patches",
+            images.min_patches,
+            f"exceeds model.images.max_patches={images.max_patches}",
+            "lower the first or raise the second",
+        )
+    if images.max_patches + recipe.eval.max_new_tokens >= decoder.context_tokens:
+        yield Problem(
+            "model.decoder.context_tokens",
+            decoder.context_tokens,
+            f"cannot hold an image of {images.max_patches} tokens and an answer of "
+            f"eval.max_new_tokens={recipe.eval.max_new_tokens}",
+            "raise it, or lower one of the two",
+        )
+
+
+def rl(recipe: Recipe) -> Iterator[Problem]:
+    """The RL settings can act as they say (rule 6 of the design)."""
+    options = recipe.rl
+    if options is None:
+        return
+    if options.updates_per_batch < 2:
+        yield Problem(
+            "rl.updates_per_batch",
+            options.updates_per_batch,
+            "leaves the ratio at exactly 1, so the clip can never act",
+            "set 2 or more",
+        )
+    if options.top_p != 1.0:
+        yield Problem(
+            "rl.top_p",
+            options.top_p,
+            "truncates the sampling distribution, which biases the ratio",
+            "set 1.0",
+        )
+    for field in ("clip_low", "clip_high"):
+        value = getattr(options.objective, field)
+        if value > 0.01:
+            yield Problem(
+                f"rl.objective.{field}",
+                value,
+                "is a GRPO-size epsilon; a length-normalised sequence ratio never gets that far",
+                "use the paper's 3e-4 / 4e-4, or a value up to 0.01",
+            )
+    groups = options.prompts_per_batch
+    if groups % options.updates_per_batch:
+        yield Problem(
+            "rl.updates_per_batch",
+            options.updates_per_batch,
+            f"does not divide rl.prompts_per_batch={groups}, and a group is never split",
+            "choose a divisor",
+        )
+    overlong = options.rewards.overlong
+    if overlong and overlong.buffer_tokens > options.max_new_tokens:
+        yield Problem(
+            "rl.rewards.overlong.buffer_tokens",
+            overlong.buffer_tokens,
+            f"exceeds rl.max_new_tokens={options.max_new_tokens}",
+            "lower the first",
+        )
+    yield from _trains("rl.modules", options.modules)
+    yield from _warmup("rl.schedule", options.schedule)
+
+
+def release(recipe: Recipe) -> Iterator[Problem]:
+    """Checks read metrics that this run will make."""
+    if recipe.release is None:
+        return
+    evaluated = {
+        recipe.checkpoints[-1] if name == "final" else name for name in recipe.eval.checkpoints
+    } | ({"final"} if "final" in recipe.eval.checkpoints else set())
+    for name, check in recipe.release.checks.items():
+        for field in ("metric", "baseline"):
+            metric = getattr(check, field, None)
+            if metric is None:
+                continue
+            parts = metric.split(".")
+            at = f"release.checks.{name}.{field}"
+            if len(parts) != 6 or parts[0] != "eval":
+                yield Problem(
+                    at,
+                    metric,
+                    "is not of the form eval.<checkpoint>.<task>.<mode>.<group>.<name>",
+                    "write all six parts, e.g. eval.final.charts.auto.all.accuracy",
+                )
+            elif parts[1] not in evaluated:
+                yield _unknown(at + " (checkpoint)", parts[1], evaluated)
+            elif parts[2] not in recipe.eval.tasks:
+                yield _unknown(at + " (task)", parts[2], recipe.eval.tasks)
+            elif parts[3] not in recipe.eval.modes:
+                yield _unknown(at + " (mode)", parts[3], recipe.eval.modes)
+
+
+def _unknown(field: str, value: str, known: object) -> Problem:
+    return Problem(field, value, "is not known", did_you_mean(value, list(known)))  # type: ignore[call-overload]
+
+
+def _trains(field: str, modules: Modules) -> Iterator[Problem]:
+    if not any(rate for rate in modules.model_dump().values()):
+        yield Problem(field, {}, "trains nothing", "give at least one module a learning rate")
+
+
+def _warmup(field: str, schedule: Schedule) -> Iterator[Problem]:
+    if schedule.warmup_steps is not None and schedule.warmup_share is not None:
+        given = {"warmup_steps": schedule.warmup_steps, "warmup_share": schedule.warmup_share}
+        yield Problem(field, given, "gives the warm-up twice", "set one of the two")
+
+
+RULES: tuple[Callable[[Recipe], Iterator[Problem]], ...] = (names, model, stages, rl, release)
+
+
+def conflicts(recipe: Recipe) -> list[Problem]:
+    """Every broken rule of a recipe."""
+    return [problem for rule in RULES for problem in rule(recipe)]

@@ -1,0 +1,111 @@
+"""Slice `train`: any number of stages through one loop."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pellucid.recipe.base import Options
+
+
+class AdamW(Options):
+    """AdamW on every trained parameter."""
+
+    kind: Literal["adamw"] = "adamw"
+    beta1: float = Field(0.9, ge=0, lt=1)
+    """Decay of the first moment."""
+    beta2: float = Field(0.95, ge=0, lt=1)
+    """Decay of the second moment."""
+    eps: float = Field(1e-8, gt=0)
+    """Added to the root of the second moment."""
+    weight_decay: float = Field(0.0, ge=0)
+    """Decoupled decay of matrices; vectors are never decayed."""
+
+
+class Muon(Options):
+    """Muon on hidden matrices, AdamW on embeddings, head and vectors."""
+
+    kind: Literal["muon"] = "muon"
+    momentum: float = Field(0.95, ge=0, lt=1)
+    """Momentum of the orthogonalised update."""
+    beta1: float = Field(0.9, ge=0, lt=1)
+    """AdamW part: decay of the first moment."""
+    beta2: float = Field(0.95, ge=0, lt=1)
+    """AdamW part: decay of the second moment."""
+    eps: float = Field(1e-8, gt=0)
+    """AdamW part: added to the root of the second moment."""
+    weight_decay: float = Field(0.0, ge=0)
+    """Decoupled decay of matrices; vectors are never decayed."""
+
+
+Optimizer = Annotated[AdamW | Muon, Field(discriminator="kind")]
+
+
+class Schedule(Options):
+    """Learning rate over the steps, as a factor of each module's rate."""
+
+    kind: Literal["cosine", "linear", "constant"] = "cosine"
+    """Shape after the warm-up."""
+    warmup_steps: int | None = Field(None, ge=0)
+    """Steps of linear warm-up; give this or `warmup_share`."""
+    warmup_share: float | None = Field(None, ge=0, lt=1)
+    """Warm-up as a share of all steps; give this or `warmup_steps`."""
+    min_ratio: float = Field(0.0, ge=0, le=1)
+    """Final rate over peak rate."""
+
+
+class Modules(Options):
+    """Learning rate per module; absent means frozen."""
+
+    vision: float | None = Field(None, gt=0)
+    """Vision tower."""
+    projector: float | None = Field(None, gt=0)
+    """Projector."""
+    decoder: float | None = Field(None, gt=0)
+    """Language model."""
+
+
+class Pack(Options):
+    """Budgets of one packed sequence; nothing is ever cut inside an image."""
+
+    max_tokens: int = Field(ge=16)
+    """Longest packed sequence."""
+    max_patches: int = Field(ge=1)
+    """Most image patches in one pack."""
+    window_records: int = Field(512, ge=1)
+    """Records of the global order that are packed together (best-fit decreasing)."""
+    over_budget: Literal["refuse", "drop"] = "drop"
+    """What a record over budget does; a dropped one is counted with its reason."""
+
+
+class Stage(Options):
+    """One part of training: a mix, what is trained, for how long."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    """Name of the stage, e.g. `align`."""
+    mix: str
+    """Name of the mix."""
+    modules: Modules
+    """Learning rates; what is absent is frozen."""
+    optimizer: Optimizer = AdamW()
+    """The optimizer."""
+    schedule: Schedule = Schedule(warmup_share=0.03)
+    """Learning-rate schedule."""
+    pack: Pack
+    """Packing budgets."""
+    batch_records: int | None = Field(None, ge=1)
+    """Records per optimizer step (the published numbers); give this or `batch_tokens`."""
+    batch_tokens: int | None = Field(None, ge=16)
+    """Tokens per optimizer step; give this or `batch_records`."""
+    epochs: int = Field(1, ge=1)
+    """Passes over the mix."""
+    clip_norm: float = Field(1.0, gt=0)
+    """Largest norm of the whole gradient."""
+    checkpoint_every: int = Field(100, ge=1)
+    """Steps between checkpoints that a killed run resumes from."""
+
+
+class TrainOptions(Options):
+    """The stages, in order; none for a run that only evaluates or does RL."""
+
+    stages: tuple[Stage, ...] = ()
+    """Each starts from the checkpoint of the one before."""

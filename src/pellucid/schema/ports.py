@@ -1,0 +1,32 @@
+"""Protocols: what a room asks of another without importing it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from pellucid.schema.evidence import Evidence
+from pellucid.schema.rollout import Request, Rollout
+from pellucid.schema.score import Score
+
+
+class Generator(Protocol):
+    """Turns requests into rollouts: our engine, or any OpenAI-compatible endpoint."""
+
+    @property
+    def model_id(self) -> str:
+        """Content hash of the weights, or endpoint and model name."""
+        ...
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[Rollout]:
+        """Yield one rollout per request, in the order of the requests.
+
+        An answer must not depend on what else was asked in the same call.
+        """
+        ...
+
+
+class Scorer(Protocol):
+    """Checks one rollout against its evidence."""
+
+    def __call__(self, rollout: Rollout, evidence: Evidence) -> Score:
+        """The score; never raises on model output."""
+        ...

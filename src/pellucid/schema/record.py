@@ -1,0 +1,206 @@
+"""A record: one curated row on disk, and the conversation inside it.
+
+Images are references (`sha256`); their bytes live in the store. Control tokens never stand in text:
+`mode` and `reasoning` say what `prompt` renders. Coordinates are [0, 1], `[x1, y1, x2, y2]`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
+
+from pellucid.base.hashing import hash_json
+
+Mode = Literal["think", "nothink", "auto"]
+Role = Literal["system", "user", "assistant"]
+AnswerKind = Literal[
+    "choice", "number", "expression", "text", "box", "boxes", "point", "action", "json"
+]
+Split = Literal["train", "validation", "test"]
+
+MODES: tuple[Mode, ...] = get_args(Mode)
+SPLITS: tuple[Split, ...] = get_args(Split)
+COORDINATE_DECIMALS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One piece of a turn: text, or the index of one of the record's images."""
+
+    type: Literal["text", "image"]
+    text: str | None = None
+    image: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message. `mode` and `reasoning` belong to assistant turns only."""
+
+    role: Role
+    content: tuple[Part, ...]
+    mode: Mode | None = None
+    """How the assistant answers: `think` shows `reasoning`, `nothink` answers directly."""
+    reasoning: str | None = None
+    """The thinking, without tags."""
+    weight: float | None = None
+    """Loss weight of an assistant turn; None is 1, 0 keeps it as context only."""
+
+    @property
+    def text(self) -> str:
+        """The turn's text parts, joined."""
+        return "".join(part.text or "" for part in self.content if part.type == "text")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """An image of a record: hash of its encoded bytes and its size in pixels."""
+
+    sha256: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The gold answer, as text in the form that `kind` defines.
+
+    choice: the letter ("B"); number: decimal ("12.5"); box, point: JSON list of [0, 1] coordinates;
+    boxes, json, action: JSON; text, expression: as written.
+    """
+
+    kind: AnswerKind
+    gold: str
+    aliases: tuple[str, ...] = ()
+    """Other texts that count as the gold (for a choice: the option's text)."""
+    tolerance: float | None = None
+    """Relative tolerance of a number, minimal overlap (IoU) of a box; None is the scorer's rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a record came from."""
+
+    dataset: str
+    split: Split
+    row: int
+    licence: str
+    config: str = ""
+    revision: str = ""
+    group: str = ""
+    """What must stay on one side of a split: the scene's seed, the source picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineageStep:
+    """One operation that made or changed a record."""
+
+    op: str
+    version: int
+    params_hash: str
+    parents: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One curated row. Build it with `make_record`, which fills in the hashes."""
+
+    id: str
+    content_hash: str
+    messages: tuple[Turn, ...]
+    images: tuple[ImageRef, ...]
+    answer: Answer | None
+    task: str
+    domain: str
+    source: Source
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    difficulty: float | None = None
+    lineage: tuple[LineageStep, ...] = ()
+    raw: bytes = b""
+
+
+def make_record(
+    *,
+    messages: tuple[Turn, ...],
+    images: tuple[ImageRef, ...],
+    answer: Answer | None,
+    task: str,
+    domain: str,
+    source: Source,
+    evidence: Mapping[str, Any] | None = None,
+    difficulty: float | None = None,
+    lineage: tuple[LineageStep, ...] = (),
+    raw: bytes = b"",
+) -> Record:
+    """A record with its `content_hash` and `id` (hash of source key and content).
+
+    Raises:
+        ValueError: the conversation breaks a rule (see `faults`).
+    """
+    found = faults(messages, images)
+    if found:
+        raise ValueError("; ".join(found))
+    content = hash_json(
+        {
+            "messages": [asdict(turn) for turn in messages],
+            "images": [image.sha256 for image in images],
+            "answer": asdict(answer) if answer else None,
+        }
+    )
+    key = [source.dataset, source.config, source.split, source.row, task, content]
+    return Record(
+        id=hash_json(key)[:32],
+        content_hash=content,
+        messages=messages,
+        images=images,
+        answer=answer,
+        task=task,
+        domain=domain,
+        source=source,
+        evidence=dict(evidence or {}),
+        difficulty=difficulty,
+        lineage=lineage,
+        raw=raw,
+    )
+
+
+def faults(messages: tuple[Turn, ...], images: tuple[ImageRef, ...]) -> list[str]:
+    """What is wrong with a conversation; empty when it is sound."""
+    found = []
+    turns = messages[1:] if messages and messages[0].role == "system" else messages
+    if not turns:
+        found.append("no turns")
+    for index, turn in enumerate(turns):
+        expected = "user" if index % 2 == 0 else "assistant"
+        if turn.role != expected:
+            found.append(f"turn {index} is {turn.role}, expected {expected}")
+        if turn.role != "assistant" and (turn.mode or turn.reasoning):
+            found.append(f"turn {index} is {turn.role} but carries a mode or reasoning")
+        if turn.mode == "think" and not turn.reasoning:
+            found.append(f"turn {index} thinks without reasoning")
+    shown = [part.image for turn in messages for part in turn.content if part.type == "image"]
+    if any(index is None or not 0 <= index < len(images) for index in shown):
+        found.append(f"image indices {shown} reach outside {len(images)} images")
+    unused = set(range(len(images))) - {index for index in shown if index is not None}
+    if unused:
+        found.append(f"images {sorted(unused)} are never shown")
+    return found
+
+
+def user(*content: str | int) -> Turn:
+    """A user turn from texts and image indices, in order.
+
+    >>> user(0, "How many bars?").content[0].image
+    0
+    """
+    return Turn("user", tuple(_part(piece) for piece in content))
+
+
+def assistant(answer: str, reasoning: str | None = None) -> Turn:
+    """An assistant turn: `think` with reasoning, else `nothink`."""
+    return Turn(
+        "assistant", (Part("text", answer),), "think" if reasoning else "nothink", reasoning
+    )
+
+
+def _part(piece: str | int) -> Part:
+    return Part("text", piece) if isinstance(piece, str) else Part("image", image=piece)
