@@ -3,11 +3,13 @@
 Also the one place that knows where package data lies.
 """
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 """Package data: recipes, tokenizer, fonts, example data."""
@@ -61,6 +63,12 @@ def write_bytes(target: Path, data: bytes) -> None:
 def write_text(target: Path, text: str) -> None:
     """Write a whole UTF-8 text file atomically."""
     write_bytes(target, text.encode("utf-8"))
+
+
+def write_json(target: Path, value: Any) -> None:
+    """Write a JSON file for people and programs: sorted keys, two spaces, whole or absent."""
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    write_text(target, text + "\n")
 
 
 def publish(folder: Path, target: Path) -> None:

@@ -74,6 +74,8 @@ class RlOptions(Options):
     """The optimizer."""
     schedule: Schedule = Schedule(kind="constant", warmup_steps=0)
     """Learning-rate schedule over all updates."""
+    slots: int = Field(16, ge=1)
+    """Rollouts generated side by side; fixed, so that none depends on its neighbours."""
     pack_tokens: int = Field(4096, ge=16)
     """Longest packed sequence of an update's micro-batch."""
     clip_norm: float = Field(1.0, gt=0)

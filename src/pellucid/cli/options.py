@@ -1,0 +1,26 @@
+"""Options that several verbs share, with one wording each."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RecipeName = Annotated[
+    str, typer.Argument(help="A shipped recipe's name, or a YAML file.", metavar="RECIPE")
+]
+ModelName = Annotated[
+    str, typer.Argument(help="A checkpoint folder, or name@alias in the catalog.", metavar="MODEL")
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Override a field; may be repeated.", metavar="A.B=VALUE"),
+]
+Home = Annotated[
+    Path, typer.Option("--home", envvar="PELLUCID_HOME", help="Workspace folder.", metavar="DIR")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+RunName = Annotated[
+    str, typer.Argument(help="Name of a run in the workspace, as `pellucid runs list` shows it.")
+]
+
+DEFAULT_HOME = Path("runs")

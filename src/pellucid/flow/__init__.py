@@ -1,0 +1,1 @@
+"""The flow: jobs, their keys, and the only place that wires rooms together."""

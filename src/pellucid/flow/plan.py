@@ -1,0 +1,174 @@
+"""From a recipe to jobs: data -> mix -> init -> train -> rl -> eval -> release.
+
+Each job's slice holds all that it reads, so that an edit reruns what it touches and nothing else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pellucid.flow import steps
+from pellucid.flow.job import Job
+from pellucid.recipe.data import Mix
+from pellucid.recipe.eval import EvalOptions
+from pellucid.recipe.recipe import Recipe
+
+TYPES = ("data", "mix", "init", "train", "rl", "eval", "release")
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What `auto` came to on this machine; measured once per run and then kept."""
+
+    device: str
+    dtype: str
+    why: str
+
+
+def plan_jobs(recipe: Recipe, choices: Choices) -> list[Job]:
+    """The jobs of a recipe, parents before children.
+
+    Raises:
+        UserError: an input file cannot be read.
+    """
+    where = {"device": choices.device, "dtype": choices.dtype}
+    jobs = [_data(recipe, name) for name in recipe.data.sources]
+    jobs += [_mix(recipe, name) for name in _used_mixes(recipe)]
+    jobs.append(_init(recipe))
+    checkpoint = "init"
+    for index in range(len(recipe.train.stages)):
+        jobs.append(_stage(recipe, index, checkpoint, where))
+        checkpoint = jobs[-1].name
+    if recipe.rl:
+        jobs.append(_rl(recipe, checkpoint, where))
+    evaluated = {_checkpoint_job(recipe, name): None for name in recipe.eval.checkpoints}
+    jobs += [_eval(recipe, name, where) for name in evaluated]
+    if recipe.release:
+        jobs.append(_release(recipe, tuple(job.name for job in jobs)))
+    return jobs
+
+
+def final_checkpoint(recipe: Recipe) -> str:
+    """Name of the job that makes the last checkpoint."""
+    return _checkpoint_job(recipe, "final")
+
+
+def checkpoint_name(job: str) -> str:
+    """A checkpoint's short name (`align`) from its job's name (`train.align`)."""
+    return job.removeprefix("train.")
+
+
+def _checkpoint_job(recipe: Recipe, name: str) -> str:
+    name = recipe.checkpoints[-1] if name == "final" else name
+    return name if name in ("init", "rl") else f"train.{name}"
+
+
+def _used_mixes(recipe: Recipe) -> list[str]:
+    used = [stage.mix for stage in recipe.train.stages]
+    if recipe.rl:
+        used.append(recipe.rl.mix)
+    return [name for name in recipe.data.mixes if name in used]
+
+
+def _mix_sources(mix: Mix) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(f"data.{take.source}" for take in mix.take))
+
+
+def _all_sources(recipe: Recipe) -> tuple[str, ...]:
+    return tuple(f"data.{name}" for name in recipe.data.sources)
+
+
+def _data(recipe: Recipe, name: str) -> Job:
+    options = recipe.data.sources[name]
+    inputs = steps.input_hashes(options)
+    # The files' hashes say what is read; where they lie must not change the key.
+    told = options.model_dump(mode="json", exclude={"path", "image_folder"})
+    return Job(
+        name=f"data.{name}",
+        type="data",
+        version=steps.source_version(options),
+        slice={"source": told, "inputs": inputs, "seed": recipe.seed},
+        parents=(),
+        work=steps.Source(name, options, recipe.seed),
+    )
+
+
+def _mix(recipe: Recipe, name: str) -> Job:
+    # Every source is a parent: a mix leaves out what any test split holds.
+    mix = recipe.data.mixes[name]
+    return Job(
+        name=f"mix.{name}",
+        type="mix",
+        version=steps.mix_version(),
+        slice={"mix": mix.model_dump(mode="json"), "seed": recipe.seed},
+        parents=_all_sources(recipe),
+        work=steps.Mixing(name, mix, recipe.seed),
+    )
+
+
+def _init(recipe: Recipe) -> Job:
+    inputs = steps.model_inputs(recipe.model)
+    told = recipe.model.model_dump(mode="json", exclude={"path": True, "prompt": {"tokenizer"}})
+    return Job(
+        name="init",
+        type="init",
+        version=steps.VERSION,
+        slice={"model": told, "inputs": inputs, "seed": recipe.seed},
+        parents=(),
+        work=steps.Init(recipe.model, recipe.seed),
+    )
+
+
+def _stage(recipe: Recipe, index: int, checkpoint: str, where: Mapping[str, str]) -> Job:
+    stage = recipe.train.stages[index]
+    mix = recipe.data.mixes[stage.mix]
+    return Job(
+        name=f"train.{stage.name}",
+        type="train",
+        version=steps.train_version(),
+        slice={"stage": stage.model_dump(mode="json"), "seed": recipe.seed, **where},
+        parents=(checkpoint, f"mix.{stage.mix}", *_mix_sources(mix)),
+        work=steps.Stage(stage, checkpoint, recipe.seed, where["device"], where["dtype"]),
+    )
+
+
+def _rl(recipe: Recipe, checkpoint: str, where: Mapping[str, str]) -> Job:
+    options = recipe.rl
+    assert options is not None, "planned without rl"
+    mix = recipe.data.mixes[options.mix]
+    return Job(
+        name="rl",
+        type="rl",
+        version=steps.rl_version(),
+        slice={"rl": options.model_dump(mode="json"), "seed": recipe.seed, **where},
+        parents=(checkpoint, f"mix.{options.mix}", *_mix_sources(mix)),
+        work=steps.Reinforce(options, checkpoint, recipe.seed, where["device"], where["dtype"]),
+    )
+
+
+def _eval(recipe: Recipe, checkpoint: str, where: Mapping[str, str]) -> Job:
+    options: EvalOptions = recipe.eval
+    sources = tuple(dict.fromkeys(f"data.{task.source}" for task in options.tasks.values()))
+    told: dict[str, Any] = options.model_dump(mode="json", exclude={"checkpoints"})
+    return Job(
+        name=f"eval.{checkpoint_name(checkpoint)}",
+        type="eval",
+        version=steps.eval_version(),
+        slice={"eval": told, **where},
+        parents=(checkpoint, *sources),
+        work=steps.Evaluate(options, checkpoint, where["device"], where["dtype"]),
+    )
+
+
+def _release(recipe: Recipe, before: tuple[str, ...]) -> Job:
+    # Every job is a parent: the evidence names all that the model and its numbers came from.
+    options = recipe.release
+    assert options is not None, "planned without release"
+    return Job(
+        name="release",
+        type="release",
+        version=steps.VERSION,
+        slice={"release": options.model_dump(mode="json"), "seed": recipe.eval.seed},
+        parents=before,
+        work=steps.Release(options, final_checkpoint(recipe), recipe.eval.seed),
+    )

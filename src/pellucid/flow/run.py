@@ -1,0 +1,209 @@
+"""Run a recipe: plan the jobs, skip what is done, do the rest, release, report."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pellucid.base.errors import Problem, UserError, boundary
+from pellucid.base.lookup import did_you_mean
+from pellucid.base.paths import write_json, write_text
+from pellucid.flow.job import Job
+from pellucid.flow.plan import TYPES, Choices, plan_jobs
+from pellucid.flow.provenance import code_version
+from pellucid.flow.workspace import Workspace
+from pellucid.recipe import Recipe, dump
+from pellucid.schema.artifact import Artifact
+
+RECIPE, RUN, REPORT = "recipe.yaml", "run.json", "report"
+RESERVED = ("artifacts", "catalog")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which jobs of a run to do."""
+
+    only: tuple[str, ...] = ()
+    """Names or types of jobs; everything else must exist already."""
+    start: str = ""
+    """Name or type of a job: this one and all after it; everything before must exist already."""
+    force: bool = False
+    """Do the selected jobs again although their results exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A finished run."""
+
+    folder: Path
+    recipe: Recipe
+    artifacts: Mapping[str, Artifact]
+    built: tuple[str, ...]
+    """Names of the jobs that were not skipped."""
+
+
+def run(recipe: Recipe, home: Path, selection: Selection | None = None) -> RunResult:
+    """Do a recipe's jobs and leave a report.
+
+    Args:
+        recipe: what to do.
+        home: the workspace folder; made when missing.
+        selection: which jobs; all when absent.
+
+    Raises:
+        UserError: a job that was not selected has no result, or a job refused its input.
+        DiskError: the machine refused a file operation.
+    """
+    selection = selection or Selection()
+    workspace = Workspace(home)
+    folder = begin(recipe, workspace)
+    jobs = plan_jobs(recipe, choose(recipe, folder))
+    wanted = select(jobs, selection)
+    needed = wanted | ancestors(jobs, wanted)
+    artifacts: dict[str, Artifact] = {}
+    built: list[str] = []
+    for job in jobs:
+        if any(parent not in artifacts for parent in job.parents):
+            continue  # a parent was neither selected nor built before
+        fresh = job.name in wanted and selection.force
+        artifact = None if fresh else workspace.find(job, artifacts)
+        if artifact:
+            say(f"{job.name:<20} reused  {artifact.hash[:12]}")
+        elif job.name in wanted:
+            artifact = _build(job, artifacts, workspace, fresh)
+            built.append(job.name)
+        elif job.name in needed:
+            raise _missing(job.name, selection)
+        else:
+            continue
+        artifacts[job.name] = artifact
+        record(folder, recipe, jobs, artifacts)
+    if len(artifacts) == len(jobs):
+        _finish(recipe, workspace, folder, artifacts)
+    return RunResult(folder, recipe, artifacts, tuple(built))
+
+
+def begin(recipe: Recipe, workspace: Workspace) -> Path:
+    """Make the run's folder and write the resolved recipe, its first file."""
+    if recipe.name in RESERVED:
+        rule = "is the name of a workspace folder"
+        raise UserError(Problem("name", recipe.name, rule, "choose another name"))
+    folder = workspace.run_folder(recipe.name)
+    with boundary("starting the run in"):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / RECIPE, dump(recipe))
+    return folder
+
+
+def choose(recipe: Recipe, folder: Path, keep: bool = True) -> Choices:
+    """Device and dtype; what `auto` came to is measured once and kept beside the run."""
+    path = folder / "choices.json"
+    asked = {"device": recipe.device, "dtype": recipe.dtype}
+    if path.is_file():
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept["asked"] == asked:
+            return Choices(**kept["chosen"])
+    from pellucid.train.precision import choose as measure
+
+    choice = measure(recipe.device, recipe.dtype)
+    chosen = Choices(choice.device, choice.dtype, choice.why)
+    if keep:
+        write_json(path, {"asked": asked, "chosen": asdict(chosen)})
+    return chosen
+
+
+def select(jobs: Iterable[Job], selection: Selection) -> set[str]:
+    """Names of the jobs to do.
+
+    Raises:
+        UserError: a name fits no job.
+    """
+    names = [job.name for job in jobs]
+    types = {job.name: job.type for job in jobs}
+
+    def named(word: str, field: str) -> list[str]:
+        found = [name for name in names if word in (name, types[name])]
+        if not found:
+            known = (*names, *TYPES)
+            raise UserError(Problem(field, word, "fits no job", did_you_mean(word, known)))
+        return found
+
+    if selection.only:
+        return {name for word in selection.only for name in named(word, "--only")}
+    if selection.start:
+        return set(names[names.index(named(selection.start, "--from")[0]) :])
+    return set(names)
+
+
+def record(
+    folder: Path, recipe: Recipe, jobs: Iterable[Job], artifacts: Mapping[str, Artifact]
+) -> None:
+    """Write run.json: which artifact each job came to, so far."""
+    commit, dirty = code_version()
+    write_json(
+        folder / RUN,
+        {
+            "name": recipe.name,
+            "commit": commit,
+            "dirty": dirty,
+            "jobs": [
+                {
+                    "name": job.name,
+                    "type": job.type,
+                    "artifact": artifacts[job.name].path.name,
+                    "content_hash": artifacts[job.name].hash,
+                }
+                for job in jobs
+                if job.name in artifacts
+            ],
+        },
+    )
+
+
+def say(line: str) -> None:
+    """A line for the user, on standard error; results go to standard output."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def ancestors(jobs: Iterable[Job], wanted: Iterable[str]) -> set[str]:
+    """Names of all jobs that the wanted ones build on."""
+    parents = {job.name: job.parents for job in jobs}
+    found: set[str] = set()
+    queue = list(wanted)
+    while queue:
+        for parent in parents[queue.pop()]:
+            if parent not in found:
+                found.add(parent)
+                queue.append(parent)
+    return found
+
+
+def _build(
+    job: Job, artifacts: Mapping[str, Artifact], workspace: Workspace, fresh: bool
+) -> Artifact:
+    say(f"{job.name:<20} ...")
+    artifact = workspace.build(job, artifacts, fresh)
+    seconds = artifact.manifest.timing["seconds"]
+    say(f"{job.name:<20} built   {artifact.hash[:12]} in {seconds:.1f} s")
+    return artifact
+
+
+def _missing(name: str, selection: Selection) -> UserError:
+    field = "--only" if selection.only else "--from"
+    rule = "has no result yet, and a selected job builds on it"
+    return UserError(Problem(field, name, rule, "run without the option first, or select it too"))
+
+
+def _finish(
+    recipe: Recipe, workspace: Workspace, folder: Path, artifacts: Mapping[str, Artifact]
+) -> None:
+    from pellucid.flow.gate import register
+    from pellucid.flow.report import write_report
+
+    entry = None
+    if recipe.release:
+        with boundary("writing the catalog in"):
+            entry = register(recipe, workspace.catalog, artifacts)
+    with boundary("writing the report in"):
+        write_report(recipe, folder, artifacts, entry)

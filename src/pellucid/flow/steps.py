@@ -1,0 +1,249 @@
+"""What each job does: hand the artifacts of its parents to the one room that does the work.
+
+Rooms are imported inside the calls, so that planning a run imports neither torch nor the rooms.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pellucid.base.hashing import hash_file
+from pellucid.base.paths import resolve
+from pellucid.flow.job import Work
+from pellucid.recipe.data import Mix, SourceOptions
+from pellucid.recipe.eval import EvalOptions
+from pellucid.recipe.model import ModelOptions
+from pellucid.recipe.release import ReleaseOptions
+from pellucid.recipe.rl import RlOptions
+from pellucid.recipe.train import Stage as StageOptions
+from pellucid.schema.artifact import Artifact
+
+if TYPE_CHECKING:
+    from pellucid.store import Store
+
+VERSION = 1
+"""Of the jobs whose work is wired here and nowhere else (init, release)."""
+
+CHECKPOINT = "checkpoint"
+"""Folder of the model inside an artifact that makes one."""
+
+
+def checkpoint_folder(artifact: Artifact) -> Path:
+    """Where an artifact of type init, train or rl holds its model."""
+    return artifact.path / CHECKPOINT
+
+
+def input_hashes(options: SourceOptions) -> dict[str, str]:
+    """SHA-256 of every file that a source reads, by relative name."""
+    from pellucid import data
+
+    return data.input_hashes(options)
+
+
+def source_version(options: SourceOptions) -> int:
+    """Version of the importer or generator."""
+    from pellucid import data
+
+    return data.source_version(options)
+
+
+def mix_version() -> int:
+    """Version of the mix query."""
+    from pellucid.data import mix
+
+    return mix.VERSION
+
+
+def train_version() -> int:
+    """Version of the training loop."""
+    from pellucid import train
+
+    return train.VERSION
+
+
+def rl_version() -> int:
+    """Version of the RL loop."""
+    from pellucid import rl
+
+    return rl.VERSION
+
+
+def eval_version() -> int:
+    """Version of the evaluation."""
+    from pellucid.eval import run
+
+    return run.VERSION
+
+
+def model_inputs(options: ModelOptions) -> dict[str, str]:
+    """SHA-256 of the files that initial weights and prompts come from."""
+    if options.kind == "build":
+        return {"tokenizer": hash_file(resolve(options.prompt.tokenizer))}
+    folder = resolve(options.path)
+    return {path.name: hash_file(path) for path in sorted(folder.glob("*")) if path.is_file()}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """data: one source into a record store."""
+
+    name: str
+    options: SourceOptions
+    seed: int
+
+    def __call__(self, work: Work) -> None:
+        """Fill the folder."""
+        from pellucid import data
+
+        data.build_source(self.name, self.options, self.seed, work.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Mixing:
+    """mix: a query over the stores into a frozen table."""
+
+    name: str
+    mix: Mix
+    seed: int
+
+    def __call__(self, work: Work) -> None:
+        """Fill the folder."""
+        from pellucid.data.mix import build_mix
+
+        build_mix(self.name, self.mix, _stores_by_name(work.parents), self.seed, work.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Init:
+    """init: the weights that training starts from."""
+
+    options: ModelOptions
+    seed: int
+
+    def __call__(self, work: Work) -> None:
+        """Fill the folder."""
+        from pellucid.model import checkpoint
+        from pellucid.prompt.render import Renderer
+
+        target = work.folder / CHECKPOINT
+        if self.options.kind == "checkpoint":
+            loaded = checkpoint.load(resolve(self.options.path))
+            checkpoint.save(loaded.model, loaded.renderer, target)
+            return
+        renderer = Renderer.build(self.options)
+        checkpoint.save(checkpoint.build(self.options, self.seed, renderer), renderer, target)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """train: one supervised stage."""
+
+    options: StageOptions
+    checkpoint: str
+    seed: int
+    device: str
+    dtype: str
+
+    def __call__(self, work: Work) -> None:
+        """Fill the folder."""
+        from pellucid.train.stage import train_stage
+
+        train_stage(
+            self.options,
+            mix_folder=work.parents[f"mix.{self.options.mix}"].path,
+            stores=_open_stores(work.parents),
+            checkpoint=checkpoint_folder(work.parents[self.checkpoint]),
+            folder=work.folder,
+            seed=self.seed,
+            device=self.device,
+            dtype=self.dtype,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reinforce:
+    """rl: group rollouts and policy updates."""
+
+    options: RlOptions
+    checkpoint: str
+    seed: int
+    device: str
+    dtype: str
+
+    def __call__(self, work: Work) -> None:
+        """Fill the folder."""
+        from pellucid.rl.loop import train_rl
+
+        train_rl(
+            self.options,
+            mix_folder=work.parents[f"mix.{self.options.mix}"].path,
+            stores=_open_stores(work.parents),
+            checkpoint=checkpoint_folder(work.parents[self.checkpoint]),
+            folder=work.folder,
+            seed=self.seed,
+            device=self.device,
+            dtype=self.dtype,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluate:
+    """eval: every task in every mode, scored."""
+
+    options: EvalOptions
+    checkpoint: str
+    device: str
+    dtype: str
+
+    def __call__(self, work: Work) -> None:
+        """Fill the folder."""
+        from pellucid.eval.run import evaluate
+        from pellucid.infer.engine import Engine
+
+        artifact = work.parents[self.checkpoint]
+        engine = Engine.load(
+            checkpoint_folder(artifact),
+            slots=self.options.slots,
+            device=self.device,
+            dtype=self.dtype,
+        )
+        evaluate(
+            self.options,
+            stores=_stores_by_name(work.parents),
+            generator=engine,
+            checkpoint=self.checkpoint.removeprefix("train."),
+            checkpoint_hash=artifact.hash,
+            folder=work.folder,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """release: the gate's verdict and its evidence."""
+
+    options: ReleaseOptions
+    checkpoint: str
+    seed: int
+
+    def __call__(self, work: Work) -> None:
+        """Fill the folder."""
+        from pellucid.flow.gate import judge
+
+        judge(self.options, self.checkpoint, self.seed, work)
+
+
+def _stores_by_name(parents: Mapping[str, Artifact]) -> "dict[str, Store]":
+    from pellucid import store
+
+    return {
+        name.removeprefix("data."): store.open(artifact.path)
+        for name, artifact in parents.items()
+        if artifact.manifest.type == "data"
+    }
+
+
+def _open_stores(parents: Mapping[str, Artifact]) -> "Store":
+    from pellucid import store
+
+    return store.open(*(item.path for item in parents.values() if item.manifest.type == "data"))

@@ -1,0 +1,163 @@
+"""The workspace: a folder with artifacts, runs and the catalog.
+
+    <home>/artifacts/<type>-<key>/    finished; never changes
+    <home>/artifacts/.partial-*/      being built; a killed job resumes in it
+    <home>/catalog/                   released models
+    <home>/<run>/                     recipe.yaml, run.json, report/
+
+A folder is given its final name by one rename, so a finished artifact is always whole.
+"""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from pellucid.base.errors import Problem, UserError, boundary
+from pellucid.base.hashing import SHORT, hash_file, hash_json
+from pellucid.base.paths import publish, remove_tree, sweep_temporaries, sync_folder, write_json
+from pellucid.flow.job import Job, Work
+from pellucid.flow.provenance import code_version
+from pellucid.schema.artifact import MANIFEST, TIMING, Artifact, FileEntry, Manifest
+
+HASH_ALWAYS_BYTES = 64 * 2**20
+"""Files up to this size are hashed again before an artifact is reused; larger ones are sized."""
+
+
+class Workspace:
+    """Artifacts by key; opening one creates nothing."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.artifacts = home / "artifacts"
+        self.catalog = home / "catalog"
+
+    def run_folder(self, name: str) -> Path:
+        """Folder of a run's own files."""
+        return self.home / name
+
+    def find(self, job: Job, parents: Mapping[str, Artifact]) -> Artifact | None:
+        """The finished artifact of a job, checked, or None.
+
+        Raises:
+            UserError: the artifact exists but its files are not what its manifest says.
+        """
+        folder = self._folder(job, parents)
+        return check(read_artifact(folder)) if folder.is_dir() else None
+
+    def build(self, job: Job, parents: Mapping[str, Artifact], fresh: bool) -> Artifact:
+        """Run a job in its partial folder and give the result its final name.
+
+        Args:
+            job: what to do.
+            parents: its finished parents.
+            fresh: throw away an existing result and whatever a killed run left.
+        """
+        target = self._folder(job, parents)
+        partial = self.partial(job, parents)
+        with boundary(f"building {job.name} in"), self._lock(target.name):
+            if fresh:
+                remove_tree(target)
+                remove_tree(partial)
+            elif target.is_dir():
+                return check(read_artifact(target))
+            partial.mkdir(parents=True, exist_ok=True)
+            sweep_temporaries(partial)
+            start = time.perf_counter()
+            job.work(Work(partial, parents))
+            _write_manifest(job, parents, partial, time.perf_counter() - start)
+            publish(partial, target)
+            return read_artifact(target)
+
+    def partial(self, job: Job, parents: Mapping[str, Artifact]) -> Path:
+        """Where a job that was killed left its finished units."""
+        target = self._folder(job, parents)
+        return target.with_name(f".partial-{target.name}")
+
+    def _folder(self, job: Job, parents: Mapping[str, Artifact]) -> Path:
+        return self.artifacts / f"{job.type}-{job.key(parents)[: 2 * SHORT]}"
+
+    @contextmanager
+    def _lock(self, name: str) -> Iterator[None]:
+        """One builder per artifact; the lock goes with the process that holds it."""
+        self.artifacts.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self.artifacts / f".lock-{name}", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+
+def read_artifact(folder: Path) -> Artifact:
+    """A finished artifact's manifest.
+
+    Raises:
+        UserError: there is no manifest, or it cannot be read.
+    """
+    path = folder / MANIFEST
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+        files = {name: FileEntry(**entry) for name, entry in tree.pop("files").items()}
+        return Artifact(folder, Manifest(files=files, **tree))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(
+            Problem(
+                "artifact", str(folder), f"has no readable {MANIFEST} ({error})",
+                "remove this folder and run again",
+            )
+        ) from None  # fmt: skip
+
+
+def check(artifact: Artifact) -> Artifact:
+    """The artifact, if its files are what its manifest says.
+
+    Raises:
+        UserError: a file is missing, or has another size or hash.
+    """
+    for name, entry in artifact.manifest.files.items():
+        path = artifact.path / name
+        size = path.stat().st_size if path.is_file() else None
+        if size == entry.bytes and (size > HASH_ALWAYS_BYTES or hash_file(path) == entry.sha256):
+            continue
+        what = "is missing" if size is None else "is not the file that was written"
+        raise UserError(
+            Problem(
+                f"artifact {artifact.name}", str(path), what,
+                f"build it again with --only {artifact.name} --force",
+            )
+        )  # fmt: skip
+    return artifact
+
+
+def _write_manifest(
+    job: Job, parents: Mapping[str, Artifact], folder: Path, seconds: float
+) -> None:
+    files = {
+        str(path.relative_to(folder)): FileEntry(hash_file(path), path.stat().st_size)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path != folder / MANIFEST
+    }
+    stable = {
+        name: entry.sha256 for name, entry in files.items() if not name.startswith(f"{TIMING}/")
+    }
+    commit, dirty = code_version()
+    manifest = Manifest(
+        type=job.type,
+        name=job.name,
+        key=job.key(parents),
+        content_hash=hash_json(stable),
+        version=job.version,
+        slice=job.slice,
+        parents={name: parents[name].hash for name in job.parents},
+        files=files,
+        commit=commit,
+        dirty=dirty,
+        timing={"seconds": round(seconds, 3)},
+    )
+    write_json(folder / MANIFEST, asdict(manifest))
+    sync_folder(folder)

@@ -1,0 +1,70 @@
+"""The command line is a promise: its verbs and flags change only on purpose."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from pellucid.cli.main import app
+
+FROZEN = {
+    "pellucid": ["--help", "--install-completion", "--show-completion", "--version"],
+    "pellucid catalog": ["--help"],
+    "pellucid catalog alias": ["--help", "--home", "alias", "model"],
+    "pellucid catalog list": ["--help", "--home", "--json"],
+    "pellucid catalog show": ["--help", "--home", "--json", "model"],
+    "pellucid data": ["--help"],
+    "pellucid data show": [
+        "--count", "--help", "--home", "--id", "--json", "--source", "--split", "--task", "run",
+    ],
+    "pellucid eval": ["--help", "--home", "--json", "--set", "model", "recipe"],
+    "pellucid gate": ["--help", "--home", "--json", "run"],
+    "pellucid plan": ["--help", "--home", "--json", "--set", "recipe"],
+    "pellucid recipe": ["--help"],
+    "pellucid recipe list": ["--help"],
+    "pellucid recipe schema": ["--help"],
+    "pellucid recipe show": ["--help", "--set", "recipe"],
+    "pellucid run": [
+        "--force", "--from", "--help", "--home", "--json", "--only", "--set", "recipe",
+    ],
+    "pellucid runs": ["--help"],
+    "pellucid runs clean": ["--dry-run", "--help", "--home", "--json", "--run"],
+    "pellucid runs list": ["--help", "--home", "--json"],
+    "pellucid serve": ["--help", "--home", "--host", "--port", "--slots", "model"],
+    "pellucid trace": ["--help", "--home", "--json", "--rows", "number", "run"],
+}  # fmt: skip
+
+
+def commands(command: Any, name: str) -> dict[str, Any]:
+    found = {name: command}
+    for child, inner in getattr(command, "commands", {}).items():
+        found |= commands(inner, f"{name} {child}")
+    return found
+
+
+ALL = commands(typer.main.get_command(app), "pellucid")
+VERBS = [name for name, command in ALL.items() if not getattr(command, "commands", None)]
+
+
+def flags(command: Any, name: str) -> list[str]:
+    context = command.make_context(name, [], resilient_parsing=True)
+    return sorted(max(param.opts, key=len) for param in command.get_params(context))
+
+
+def test_flags_are_the_frozen_ones() -> None:
+    assert {name: flags(command, name) for name, command in ALL.items()} == FROZEN
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_every_verb_has_help_with_an_example(name: str) -> None:
+    assert f"Example: {name}" in (ALL[name].help or "")
+
+
+def test_an_unknown_verb_ends_with_2() -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("pellucid"), "rnu"], capture_output=True, text=True
+    )
+    assert done.returncode == 2 and "rnu" in done.stderr

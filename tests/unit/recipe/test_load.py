@@ -1,0 +1,179 @@
+"""Reading recipes: extends, --set, every problem at once, round trip."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pellucid.base.errors import UserError
+from pellucid.recipe import Recipe, dump, json_schema, load
+from pellucid.recipe.base import Options
+from pellucid.recipe.load import SHIPPED, validate
+
+NAMES = sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+
+
+def tree() -> dict[str, Any]:
+    return load("smoke").model_dump(mode="json")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_resolved_recipe_loads_to_an_equal_one(name: str, tmp_path: Path) -> None:
+    recipe = load(name)
+    (tmp_path / "again.yaml").write_text(dump(recipe), encoding="utf-8")
+    assert load(str(tmp_path / "again.yaml")) == recipe
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_recipe_says_what_it_needs(name: str) -> None:
+    head = (SHIPPED / f"{name}.yaml").read_text(encoding="utf-8").split("\n\n")[0]
+    for word in ("command", "hardware", "time"):
+        assert f"# {word}" in head
+
+
+def test_set_overrides_and_reads_yaml() -> None:
+    recipe = load("smoke", ["seed=7", "train.stages.0.name=first", "eval.modes=[nothink,auto]"])
+    assert (recipe.seed, recipe.train.stages[0].name, recipe.eval.modes) == (
+        7,
+        "first",
+        ("nothink", "auto"),
+    )
+
+
+def test_set_null_removes_a_field() -> None:
+    assert load("smoke", ["rl=null", "release=null", "eval.checkpoints=[final]"]).rl is None
+
+
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        ("seed", "not of the form"),
+        ("train.stages.9.name=x", "needs an index from 0 to 2"),
+        ("name.x=1", "inside a plain value"),
+        ("seed=[", "not YAML"),
+    ],
+)
+def test_a_bad_set_is_refused(item: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        load("smoke", [item])
+
+
+def test_a_typo_names_the_field_and_the_nearest() -> None:
+    given = tree()
+    given["train"]["stages"][0]["schedule"]["warmup_shares"] = 0.1
+    with pytest.raises(UserError) as caught:
+        validate(given)
+    expected = "train.stages.0.schedule.warmup_shares=0.1 is not a field here; did you mean"
+    assert str(caught.value) == f"{expected} 'warmup_share'?"
+
+
+def test_a_typo_deep_in_a_plugin_has_the_path_the_user_wrote() -> None:
+    given = tree()
+    given["data"]["sources"]["charts"]["scene"]["max_bar"] = 3
+    with pytest.raises(UserError, match=r"^data\.sources\.charts\.scene\.max_bar=3 is not a"):
+        validate(given)
+
+
+def test_an_unknown_kind_suggests_the_nearest() -> None:
+    given = tree()
+    given["data"]["sources"]["charts"]["scene"]["kind"] = "chart"
+    with pytest.raises(UserError, match=r"scene\.kind='chart' .* did you mean 'charts'"):
+        validate(given)
+
+
+def test_all_conflicts_are_reported_at_once() -> None:
+    given = tree()
+    given["rl"]["updates_per_batch"] = 1
+    given["rl"]["top_p"] = 0.9
+    given["rl"]["objective"]["clip_low"] = 0.2
+    given["train"]["stages"][0]["mix"] = "capitons"
+    given["train"]["stages"][1]["batch_tokens"] = 4096
+    given["model"]["decoder"]["kv_heads"] = 3
+    given["release"]["checks"]["answers"]["metric"] = "eval.final.chrats.auto.all.accuracy"
+    with pytest.raises(UserError) as caught:
+        validate(given)
+    fields = {problem.field for problem in caught.value.problems}
+    assert fields == {
+        "rl.updates_per_batch",
+        "rl.top_p",
+        "rl.objective.clip_low",
+        "train.stages.0.mix",
+        "train.stages.1",
+        "model.decoder.kv_heads",
+        "release.checks.answers.metric (task)",
+    }
+    assert all(problem.fix for problem in caught.value.problems)
+
+
+def test_the_context_must_hold_an_image_and_an_answer() -> None:
+    given = tree()
+    given["model"]["decoder"]["context_tokens"] = 128
+    with pytest.raises(UserError, match="cannot hold an image of 100 tokens"):
+        validate(given)
+
+
+def test_extends_merges_and_null_removes(tmp_path: Path) -> None:
+    (tmp_path / "child.yaml").write_text(
+        "extends: smoke\nname: child\nrl: null\neval: {checkpoints: [final], slots: 2}\n"
+        "release: null\ntrain: {stages: []}\n",
+        encoding="utf-8",
+    )
+    recipe = load(str(tmp_path / "child.yaml"))
+    assert recipe.rl is None and recipe.eval.slots == 2 and recipe.train.stages == ()
+    assert recipe.data == load("smoke").data
+
+
+def test_a_new_kind_drops_the_old_kinds_fields(tmp_path: Path) -> None:
+    (tmp_path / "child.yaml").write_text(
+        "extends: smoke\nname: child\nmodel: {kind: checkpoint, path: ckpt}\n", encoding="utf-8"
+    )
+    model = load(str(tmp_path / "child.yaml")).model
+    assert model.kind == "checkpoint" and model.path == str(tmp_path / "ckpt")
+
+
+def test_extends_in_a_circle_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("extends: b.yaml\n", encoding="utf-8")
+    (tmp_path / "b.yaml").write_text("extends: a.yaml\n", encoding="utf-8")
+    with pytest.raises(UserError, match="a.yaml -> b.yaml -> a.yaml"):
+        load(str(tmp_path / "a.yaml"))
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "", "just words"])
+def test_what_is_not_a_recipe_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match="bad.yaml"):
+        load(str(path))
+
+
+def test_an_unknown_recipe_suggests_a_shipped_one() -> None:
+    with pytest.raises(UserError, match="did you mean 'smoke'"):
+        load("smok")
+
+
+def test_paths_start_at_the_recipe(tmp_path: Path) -> None:
+    given = tree()
+    given["data"]["sources"]["real"]["path"] = "mine.json"
+    (tmp_path / "r.yaml").write_text(yaml.safe_dump(given), encoding="utf-8")
+    real = load(str(tmp_path / "r.yaml")).data.sources["real"]
+    assert real.kind == "llava_json" and real.path == str(tmp_path / "mine.json")
+
+
+def test_every_field_has_a_doc_line() -> None:
+    def options(parent: type[Options]) -> list[type[Options]]:
+        return [found for child in parent.__subclasses__() for found in (child, *options(child))]
+
+    silent = [
+        f"{model.__name__}.{name}"
+        for model in options(Options)
+        for name, field in model.model_fields.items()
+        if not field.description and name not in ("kind",)
+    ]
+    assert silent == []
+
+
+def test_the_schema_knows_every_field_of_the_recipe() -> None:
+    schema = json_schema()
+    assert set(Recipe.model_fields) | {"extends"} == set(schema["properties"])
+    assert schema["additionalProperties"] is False
