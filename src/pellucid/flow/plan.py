@@ -9,6 +9,7 @@ from typing import Any
 
 from pellucid.flow import steps
 from pellucid.flow.job import Job
+from pellucid.flow.names import checkpoint_job, checkpoint_name
 from pellucid.recipe.data import Mix
 from pellucid.recipe.eval import EvalOptions
 from pellucid.recipe.recipe import Recipe
@@ -41,26 +42,11 @@ def plan_jobs(recipe: Recipe, choices: Choices) -> list[Job]:
         checkpoint = jobs[-1].name
     if recipe.rl:
         jobs.append(_rl(recipe, checkpoint, where))
-    evaluated = {_checkpoint_job(recipe, name): None for name in recipe.eval.checkpoints}
+    evaluated = {checkpoint_job(recipe, name): None for name in recipe.eval.checkpoints}
     jobs += [_eval(recipe, name, where) for name in evaluated]
     if recipe.release:
         jobs.append(_release(recipe, tuple(job.name for job in jobs)))
     return jobs
-
-
-def final_checkpoint(recipe: Recipe) -> str:
-    """Name of the job that makes the last checkpoint."""
-    return _checkpoint_job(recipe, "final")
-
-
-def checkpoint_name(job: str) -> str:
-    """A checkpoint's short name (`align`) from its job's name (`train.align`)."""
-    return job.removeprefix("train.")
-
-
-def _checkpoint_job(recipe: Recipe, name: str) -> str:
-    name = recipe.checkpoints[-1] if name == "final" else name
-    return name if name in ("init", "rl") else f"train.{name}"
 
 
 def _used_mixes(recipe: Recipe) -> list[str]:
@@ -140,7 +126,12 @@ def _rl(recipe: Recipe, checkpoint: str, where: Mapping[str, str]) -> Job:
         name="rl",
         type="rl",
         version=steps.rl_version(),
-        slice={"rl": options.model_dump(mode="json"), "seed": recipe.seed, **where},
+        slice={
+            "rl": options.model_dump(mode="json"),
+            "scorers": steps.scorer_hashes(),
+            "seed": recipe.seed,
+            **where,
+        },
         parents=(checkpoint, f"mix.{options.mix}", *_mix_sources(mix)),
         work=steps.Reinforce(options, checkpoint, recipe.seed, where["device"], where["dtype"]),
     )
@@ -154,7 +145,7 @@ def _eval(recipe: Recipe, checkpoint: str, where: Mapping[str, str]) -> Job:
         name=f"eval.{checkpoint_name(checkpoint)}",
         type="eval",
         version=steps.eval_version(),
-        slice={"eval": told, **where},
+        slice={"eval": told, "scorers": steps.scorer_hashes(), **where},
         parents=(checkpoint, *sources),
         work=steps.Evaluate(options, checkpoint, where["device"], where["dtype"]),
     )
@@ -170,5 +161,5 @@ def _release(recipe: Recipe, before: tuple[str, ...]) -> Job:
         version=steps.VERSION,
         slice={"release": options.model_dump(mode="json"), "seed": recipe.eval.seed},
         parents=before,
-        work=steps.Release(options, final_checkpoint(recipe), recipe.eval.seed),
+        work=steps.Release(options, checkpoint_job(recipe, "final"), recipe.eval.seed),
     )

@@ -1,7 +1,6 @@
 """Run a recipe: plan the jobs, skip what is done, do the rest, release, report."""
 
 import json
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pellucid.base.errors import Problem, UserError, boundary
 from pellucid.base.lookup import did_you_mean
 from pellucid.base.paths import write_json, write_text
 from pellucid.flow.job import Job
+from pellucid.flow.lines import say
 from pellucid.flow.plan import TYPES, Choices, plan_jobs
 from pellucid.flow.provenance import code_version
 from pellucid.flow.workspace import Workspace
@@ -161,11 +161,6 @@ def record(
     )
 
 
-def say(line: str) -> None:
-    """A line for the user, on standard error; results go to standard output."""
-    print(line, file=sys.stderr, flush=True)
-
-
 def ancestors(jobs: Iterable[Job], wanted: Iterable[str]) -> set[str]:
     """Names of all jobs that the wanted ones build on."""
     parents = {job.name: job.parents for job in jobs}
@@ -206,4 +201,4 @@ def _finish(
         with boundary("writing the catalog in"):
             entry = register(recipe, workspace.catalog, artifacts)
     with boundary("writing the report in"):
-        write_report(recipe, folder, artifacts, entry)
+        write_report(recipe, folder / REPORT, artifacts, entry)

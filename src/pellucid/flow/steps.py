@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pellucid.base.hashing import hash_file
+from pellucid.base.hashing import hash_file, hash_json
 from pellucid.base.paths import resolve
 from pellucid.flow.job import Work
+from pellucid.flow.names import CHECKPOINT, checkpoint_folder, checkpoint_name
 from pellucid.recipe.data import Mix, SourceOptions
 from pellucid.recipe.eval import EvalOptions
 from pellucid.recipe.model import ModelOptions
@@ -25,16 +26,8 @@ if TYPE_CHECKING:
 VERSION = 1
 """Of the jobs whose work is wired here and nowhere else (init, release)."""
 
-CHECKPOINT = "checkpoint"
-"""Folder of the model inside an artifact that makes one."""
 
-
-def checkpoint_folder(artifact: Artifact) -> Path:
-    """Where an artifact of type init, train or rl holds its model."""
-    return artifact.path / CHECKPOINT
-
-
-def input_hashes(options: SourceOptions) -> dict[str, str]:
+def input_hashes(options: SourceOptions) -> Mapping[str, str]:
     """SHA-256 of every file that a source reads, by relative name."""
     from pellucid import data
 
@@ -74,6 +67,13 @@ def eval_version() -> int:
     from pellucid.eval import run
 
     return run.VERSION
+
+
+def scorer_hashes() -> dict[str, str]:
+    """Hash of every scorer: a changed rule is another evaluation, and another reward."""
+    from pellucid.score import SCORERS
+
+    return {name: SCORERS[name].hash for name in sorted(SCORERS)}
 
 
 def model_inputs(options: ModelOptions) -> dict[str, str]:
@@ -189,7 +189,7 @@ class Reinforce:
 
 @dataclass(frozen=True, slots=True)
 class Evaluate:
-    """eval: every task in every mode, scored."""
+    """eval: every task in every mode, scored, for a checkpoint of the run."""
 
     options: EvalOptions
     checkpoint: str
@@ -198,24 +198,42 @@ class Evaluate:
 
     def __call__(self, work: Work) -> None:
         """Fill the folder."""
-        from pellucid.eval.run import evaluate
-        from pellucid.infer.engine import Engine
-
         artifact = work.parents[self.checkpoint]
-        engine = Engine.load(
-            checkpoint_folder(artifact),
-            slots=self.options.slots,
-            device=self.device,
-            dtype=self.dtype,
-        )
-        evaluate(
-            self.options,
-            stores=_stores_by_name(work.parents),
-            generator=engine,
-            checkpoint=self.checkpoint.removeprefix("train."),
-            checkpoint_hash=artifact.hash,
-            folder=work.folder,
-        )
+        name = checkpoint_name(self.checkpoint)
+        _evaluate(self, work, checkpoint_folder(artifact), name, artifact.hash)
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateFolder:
+    """eval: the same for a checkpoint folder from anywhere."""
+
+    options: EvalOptions
+    checkpoint: Path
+    hashes: Mapping[str, str]
+    device: str
+    dtype: str
+
+    def __call__(self, work: Work) -> None:
+        """Fill the folder."""
+        _evaluate(self, work, self.checkpoint, "model", hash_json(dict(self.hashes)))
+
+
+def _evaluate(
+    told: Evaluate | EvaluateFolder, work: Work, folder: Path, name: str, content_hash: str
+) -> None:
+    from pellucid.eval.run import evaluate
+    from pellucid.infer.engine import Engine
+
+    engine = Engine.load(folder, told.options.slots, told.device, told.dtype)
+    evaluate(
+        told.options,
+        stores=_stores_by_name(work.parents),
+        generator=engine,
+        alone=engine.resized(slots=1),
+        checkpoint=name,
+        checkpoint_hash=content_hash,
+        folder=work.folder,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class Workspace:
         folder = self._folder(job, parents)
         return check(read_artifact(folder)) if folder.is_dir() else None
 
-    def build(self, job: Job, parents: Mapping[str, Artifact], fresh: bool) -> Artifact:
+    def build(self, job: Job, parents: Mapping[str, Artifact], fresh: bool = False) -> Artifact:
         """Run a job in its partial folder and give the result its final name.
 
         Args:

@@ -1,0 +1,58 @@
+"""Score stored rows again, without the model: what would the scorers of today have said?
+
+With unchanged scorers the rows and the report come out byte for byte as they were. The result is a
+folder of its own, for files of a finished evaluation never change; seconds stay where they were
+measured.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from pellucid.base.errors import boundary
+from pellucid.base.lookup import pick
+from pellucid.base.paths import sweep_temporaries, write_bytes
+from pellucid.eval.report import build_report
+from pellucid.eval.rows import (
+    HEAD,
+    Row,
+    part_paths,
+    read_lines,
+    rollout_of,
+    score_columns,
+    write_lines,
+)
+from pellucid.recipe.eval import EvalOptions
+from pellucid.schema.evidence import Evidence
+from pellucid.schema.report import Report
+from pellucid.score import scorer_for
+from pellucid.store import Store
+
+
+def rescore(folder: Path, stores: Mapping[str, Store], target: Path) -> Report:
+    """Fill `target` with the rows of `folder`, scored anew, and their report.
+
+    Args:
+        folder: a finished evaluation.
+        stores: by name of the source; those that its tasks read.
+        target: another folder; one that was left half-filled is completed.
+    """
+    assert target.resolve() != folder.resolve(), "a finished evaluation is not changed in place"
+    with boundary("rescoring"):
+        sweep_temporaries(target)
+        head = (folder / HEAD).read_bytes()
+        options = EvalOptions.model_validate(json.loads(head)["options"])
+        for path in part_paths(folder):
+            rows = [_again(row, options, stores) for row in read_lines(path)]
+            write_lines(target / path.relative_to(folder), rows)
+        write_bytes(target / HEAD, head)
+    return build_report(target)
+
+
+def _again(row: Row, options: EvalOptions, stores: Mapping[str, Store]) -> Row:
+    source = options.tasks[row["task"]].source
+    record = pick(stores, source, f"eval.tasks.{row['task']}.source").get(row["record"])
+    assert record.answer is not None, "an item has a gold answer"
+    evidence = Evidence(record.answer, record.evidence, options.max_new_tokens)
+    _, scorer = scorer_for(record.answer)
+    return {**row, **score_columns(scorer(rollout_of(row), evidence))}

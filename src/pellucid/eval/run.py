@@ -1,0 +1,157 @@
+"""Evaluate one checkpoint: every task, every mode, every item; then latency; then the report.
+
+    eval.json                         what is evaluated: checkpoint, generator, options
+    rows/<task>.<mode>/00000.jsonl    rows, a chunk at a time
+    timing/<task>.<mode>/00000.jsonl  seconds of each row
+    timing/latency.jsonl              items asked alone
+    report.json, timing/report.json   metrics
+
+A chunk is whole or absent, and which items it holds follows from the arguments; so a killed
+evaluation goes on after its last chunk and ends with the same bytes.
+
+Leaves out on purpose: retries. A rollout that failed is a row that says so.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pellucid.base.errors import Problem, UserError, boundary
+from pellucid.base.hashing import canonical_json
+from pellucid.base.paths import sweep_temporaries, write_bytes
+from pellucid.base.progress import Progress
+from pellucid.eval.latency import measure_latency
+from pellucid.eval.report import build_report
+from pellucid.eval.rows import HEAD, make_row, part_path, write_lines
+from pellucid.eval.tasks import Item, items_of
+from pellucid.recipe.eval import EvalOptions
+from pellucid.schema.artifact import TIMING
+from pellucid.schema.ports import Generator
+from pellucid.schema.record import Mode
+from pellucid.store import Store
+
+VERSION = 1
+"""Of the rows and metrics. Scorers carry hashes of their own."""
+
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What every chunk needs."""
+
+    options: EvalOptions
+    stores: Mapping[str, Store]
+    generator: Generator
+    folder: Path
+    progress: Progress
+
+
+def evaluate(
+    options: EvalOptions,
+    stores: Mapping[str, Store],
+    generator: Generator,
+    checkpoint: str,
+    checkpoint_hash: str,
+    folder: Path,
+    renderer_hash: str = "",
+    alone: Generator | None = None,
+) -> None:
+    """Fill `folder` with rows, latencies and a report; the same call completes a killed one.
+
+    Args:
+        options: tasks, modes, budgets.
+        stores: by name of the source; those that the tasks read.
+        generator: what is evaluated.
+        checkpoint: name that metric ids carry.
+        checkpoint_hash: content hash of the checkpoint.
+        folder: where it goes; it may hold the finished chunks of a killed run.
+        renderer_hash: of the conversation format, where it is not part of the checkpoint.
+        alone: the same model set up for one request at a time, for latency; `generator` when None.
+
+    Raises:
+        UserError: a task has no items, a name cannot stand in a metric id, or the folder holds
+            another evaluation.
+    """
+    _check_names(options, checkpoint)
+    items = {task: items_of(options, stores, task) for task in sorted(options.tasks)}
+    head = {
+        "version": VERSION,
+        "checkpoint": checkpoint,
+        "checkpoint_hash": checkpoint_hash,
+        "renderer_hash": renderer_hash,
+        "generator": generator.model_id,
+        "options": options.model_dump(mode="json"),
+    }
+    total = sum(map(len, items.values())) * len(options.modes)
+    work = Work(options, stores, generator, folder, Progress(f"eval {checkpoint}", total))
+    with boundary("writing the evaluation"):
+        sweep_temporaries(folder)
+        _begin(folder, head)
+        _ask_all(work, items)
+        measure_latency(options, stores, alone or generator, items, folder)
+        build_report(folder)
+
+
+def _check_names(options: EvalOptions, checkpoint: str) -> None:
+    """Names stand between the dots of a metric id, and in file names."""
+    rule, fix = "may hold letters, digits, _ and - only", "rename it"
+    problems = [
+        Problem(field, name, rule, fix)
+        for field, name in (
+            *((f"eval.tasks.{task}", task) for task in options.tasks),
+            ("checkpoint", checkpoint),
+        )
+        if not _NAME.fullmatch(name)
+    ]
+    if problems:
+        raise UserError(problems)
+
+
+def _begin(folder: Path, head: Mapping[str, Any]) -> None:
+    """Write the head; a folder of another evaluation is not continued."""
+    path = folder / HEAD
+    data = canonical_json(head) + b"\n"
+    if not path.exists():
+        write_bytes(path, data)
+    elif path.read_bytes() != data:
+        before = json.loads(path.read_bytes())
+        changed = sorted(name for name in head if head[name] != before.get(name))
+        rule = f"holds another evaluation (other {', '.join(changed) or 'layout'})"
+        raise UserError(Problem("folder", str(folder), rule, "choose an empty folder"))
+
+
+def _ask_all(work: Work, items: Mapping[str, list[Item]]) -> None:
+    done = 0
+    size = work.options.chunk_items
+    for task, questions in items.items():
+        for mode in work.options.modes:
+            for chunk, start in enumerate(range(0, len(questions), size)):
+                asked = questions[start : start + size]
+                if not part_path(work.folder, task, mode, chunk).exists():
+                    _ask(work, task, mode, chunk, asked)
+                done += len(asked)
+                work.progress.at(done, f"{task} {mode}")
+
+
+def _ask(work: Work, task: str, mode: Mode, chunk: int, asked: list[Item]) -> None:
+    """Generate, score and write one chunk: its seconds first, so that rows on disk mean done."""
+    options = work.options
+    store = work.stores[options.tasks[task].source]
+    requests = [item.request(store, mode, options.max_new_tokens, options.seed) for item in asked]
+    rollouts = list(work.generator.generate(requests))
+    told = [rollout.request_id for rollout in rollouts]
+    assert told == [request.id for request in requests], "the generator lost or mixed up answers"
+    seconds = [
+        {"item": item.id, "seconds": rollout.latency_s}
+        for item, rollout in zip(asked, rollouts, strict=True)
+    ]
+    write_lines(work.folder / TIMING / f"{task}.{mode}" / f"{chunk:05d}.jsonl", seconds)
+    rows = [
+        make_row(task, item, rollout, options.max_new_tokens)
+        for item, rollout in zip(asked, rollouts, strict=True)
+    ]
+    write_lines(part_path(work.folder, task, mode, chunk), rows)

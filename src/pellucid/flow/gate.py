@@ -1,0 +1,131 @@
+"""The gate's wiring: reports and rows in, verdict and evidence out, and the catalog entry."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pellucid.base.errors import Problem, UserError
+from pellucid.eval.pairs import difference
+from pellucid.eval.report import load_report, load_rows
+from pellucid.flow.job import Work
+from pellucid.flow.lines import say
+from pellucid.flow.names import checkpoint_folder, checkpoint_name
+from pellucid.recipe import Recipe
+from pellucid.recipe.release import ReleaseOptions
+from pellucid.release import (
+    Bundle,
+    Catalog,
+    Entry,
+    Link,
+    content_hash,
+    decide,
+    hash_policy,
+    metrics_read,
+    read_bundle,
+    write_bundle,
+)
+from pellucid.schema.artifact import Artifact
+from pellucid.schema.report import Metric
+from pellucid.schema.verdict import Verdict
+
+EVIDENCE = "evidence"
+"""Folder of the bundle inside a release artifact."""
+
+
+def judge(options: ReleaseOptions, checkpoint: str, seed: int, work: Work) -> None:
+    """The release job: decide over all reports and write the evidence bundle.
+
+    Args:
+        options: the policy.
+        checkpoint: name of the job that made the last checkpoint.
+        seed: of the paired intervals.
+        work: the folder, and every job before.
+    """
+    final = checkpoint_name(checkpoint)
+    evals = {
+        name.removeprefix("eval."): artifact
+        for name, artifact in work.parents.items()
+        if artifact.manifest.type == "eval"
+    }
+    metrics = {
+        metric.id: metric
+        for artifact in evals.values()
+        for metric in load_report(artifact.path).metrics
+    }
+    pairs = _pairs(options, final, metrics, evals, seed)
+    bundle = Bundle(
+        verdict=decide(options, metrics, pairs, hash_policy(options), final),
+        options=options,
+        metrics=metrics,
+        pairs=pairs,
+        lineage={
+            name: Link(artifact.manifest.key, artifact.hash)
+            for name, artifact in work.parents.items()
+        },
+        checkpoint=content_hash(checkpoint_folder(work.parents[checkpoint])),
+        final=final,
+    )
+    write_bundle(work.folder / EVIDENCE, bundle)
+
+
+def verdict_of(release: Artifact) -> Verdict:
+    """The verdict of a release artifact, its evidence checked."""
+    return read_bundle(release.path / EVIDENCE).verdict
+
+
+def read_verdict(home: Path, run: str) -> Verdict:
+    """The verdict of a run.
+
+    Raises:
+        UserError: there is no such run, or it has no gate.
+    """
+    from pellucid.flow.runs import open_run
+
+    release = open_run(home, run).get("release")
+    if release is None:
+        fix = "add a release slice to the recipe, or let the run finish"
+        raise UserError(Problem("run", run, "has no verdict", fix))
+    return verdict_of(release)
+
+
+def register(recipe: Recipe, catalog: Path, artifacts: Mapping[str, Artifact]) -> Entry:
+    """Enter the run's last checkpoint into the catalog; the alias moves only on PASS."""
+    assert recipe.release is not None, "registering without a release slice"
+    evidence = artifacts["release"].path / EVIDENCE
+    bundle = read_bundle(evidence)
+    final = next(
+        artifact
+        for artifact in artifacts.values()
+        if artifact.manifest.type in ("init", "train", "rl")
+        and checkpoint_name(artifact.name) == bundle.final
+    )
+    return Catalog(catalog).register(
+        recipe.release.model,
+        checkpoint_folder(final),
+        evidence,
+        bundle.verdict,
+        bundle.lineage,
+        recipe.release.alias,
+    )
+
+
+def _pairs(
+    options: ReleaseOptions,
+    final: str,
+    metrics: Mapping[str, Metric],
+    evals: Mapping[str, Artifact],
+    seed: int,
+) -> dict[tuple[str, str], Metric]:
+    """Paired differences that the policy asks for.
+
+    What is missing or cannot be paired is left out, which makes its check INCONCLUSIVE.
+    """
+    found = {}
+    for new, old in metrics_read(options, final)[1]:
+        if new not in metrics or old not in metrics:
+            continue  # the check says that it is missing
+        new_rows, old_rows = (load_rows(evals[id.split(".")[1]].path) for id in (new, old))
+        try:
+            found[new, old] = difference(metrics[new], metrics[old], new_rows, old_rows, seed)
+        except UserError as error:
+            say(f"  {new} and {old} cannot be paired: {error}")
+    return found

@@ -1,0 +1,33 @@
+"""What a user calls a model: a checkpoint folder, or a name in the catalog."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from pellucid.base.errors import Problem, UserError
+from pellucid.release import Catalog
+
+
+class Model(NamedTuple):
+    """A model to evaluate or serve."""
+
+    name: str
+    folder: Path
+    lineage: str
+    """Where it comes from, for people."""
+
+
+def find_model(reference: str, home: Path) -> Model:
+    """A checkpoint folder (or an artifact that holds one), else an entry of the catalog.
+
+    Raises:
+        UserError: neither.
+    """
+    folder = Path(reference).expanduser()
+    for candidate in (folder, folder / "checkpoint"):
+        if (candidate / "config.json").is_file():
+            return Model(folder.resolve().name, candidate, str(folder))
+    if folder.exists() or "/" in reference:
+        rule = "is no checkpoint folder" if folder.exists() else "does not exist"
+        raise UserError(Problem("model", reference, rule, "give a folder with a config.json"))
+    entry = Catalog(home / "catalog").resolve(reference)
+    return Model(entry.model, entry.path, entry.reference)

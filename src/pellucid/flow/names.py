@@ -1,0 +1,25 @@
+"""Names inside a run: jobs, checkpoints, and where an artifact holds its model."""
+
+from pathlib import Path
+
+from pellucid.recipe.recipe import Recipe
+from pellucid.schema.artifact import Artifact
+
+CHECKPOINT = "checkpoint"
+"""Folder of the model inside an artifact that makes one."""
+
+
+def checkpoint_folder(artifact: Artifact) -> Path:
+    """Where an artifact of type init, train or rl holds its model."""
+    return artifact.path / CHECKPOINT
+
+
+def checkpoint_name(job: str) -> str:
+    """A checkpoint's short name (`align`) from its job's name (`train.align`)."""
+    return job.removeprefix("train.")
+
+
+def checkpoint_job(recipe: Recipe, name: str) -> str:
+    """Name of the job that makes a checkpoint; `final` is the last."""
+    name = recipe.checkpoints[-1] if name == "final" else name
+    return name if name in ("init", "rl") else f"train.{name}"

@@ -1,0 +1,23 @@
+"""Serve a model: find it, load it, open the endpoint."""
+
+from pathlib import Path
+
+from pellucid.flow.models import find_model
+from pellucid.recipe.serve import ServeOptions
+
+
+def serve_model(reference: str, home: Path, host: str, port: int, slots: int) -> None:
+    """Serve until interrupted.
+
+    Raises:
+        UserError: there is no such model, or the address cannot be opened.
+    """
+    model = find_model(reference, home)
+    from pellucid.infer.engine import Engine
+    from pellucid.serve.app import create_app
+    from pellucid.serve.server import run_server
+
+    options = ServeOptions(host=host, port=port)
+    engine = Engine.load(model.folder, slots=slots)
+    audit = home / "audit" / f"{model.name}.jsonl"
+    run_server(create_app(engine, options, model.name, audit), options.host, options.port)

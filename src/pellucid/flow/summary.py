@@ -1,0 +1,79 @@
+"""The end of a run in one screen of 80 columns, and as plain values."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pellucid.eval.report import load_report
+from pellucid.flow.gate import verdict_of
+from pellucid.flow.run import REPORT, RunResult
+from pellucid.schema.report import Metric, Report
+from pellucid.schema.verdict import Verdict
+
+COLUMNS = ("checkpoint", "task", "mode", "accuracy", "95 %", "n", "tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run came to."""
+
+    result: RunResult
+    reports: tuple[Report, ...]
+    verdict: Verdict | None
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """One row per checkpoint, task and mode; cells as in `COLUMNS`."""
+        return [(report.checkpoint, *row) for report in self.reports for row in metric_rows(report)]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "run": self.result.recipe.name,
+            "folder": str(self.result.folder),
+            "report": str(self.result.folder / REPORT / "index.html"),
+            "built": list(self.result.built),
+            "artifacts": {
+                name: {"path": str(artifact.path), "content_hash": artifact.hash}
+                for name, artifact in self.result.artifacts.items()
+            },
+            "verdict": asdict(self.verdict) if self.verdict else None,
+            "metrics": [asdict(metric) for report in self.reports for metric in report.metrics],
+        }
+
+
+def summarise(result: RunResult) -> Summary:
+    """Read what a run's reports and gate say."""
+    artifacts = result.artifacts
+    release = artifacts.get("release")
+    return Summary(
+        result,
+        tuple(
+            load_report(artifact.path)
+            for artifact in artifacts.values()
+            if artifact.manifest.type == "eval"
+        ),
+        verdict_of(release) if release else None,
+    )
+
+
+def metric_rows(report: Report) -> list[tuple[str, ...]]:
+    """Accuracy and tokens of each task and mode: task, mode, accuracy, interval, n, tokens."""
+    by_id = {metric.id: metric for metric in report.metrics}
+    rows: list[tuple[str, ...]] = []
+    for id, metric in by_id.items():
+        _, _, task, mode, group, name = id.split(".")
+        if (group, name) != ("all", "accuracy"):
+            continue
+        tokens = by_id.get(id.removesuffix("accuracy") + "tokens")
+        spent = "" if tokens is None or tokens.value is None else f"{tokens.value:.1f}"
+        rows.append((task, mode, _share(metric), _interval(metric), str(metric.scored), spent))
+    return rows
+
+
+def _share(metric: Metric) -> str:
+    return "unscored" if metric.value is None else f"{metric.value:.3f}"
+
+
+def _interval(metric: Metric) -> str:
+    if metric.low is None or metric.high is None:
+        return ""
+    return f"{metric.low:.2f}-{metric.high:.2f}"

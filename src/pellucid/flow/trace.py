@@ -1,0 +1,215 @@
+"""From a number of a report to what made it: rows, rollouts, checkpoint, mix, sources, commit.
+
+Every number in `report.json` names the job whose artifact it came from. From there the manifests
+lead upwards, parent by parent, and the artifact's own files lead down to single rows.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pellucid import store
+from pellucid.base.errors import Problem, UserError, boundary
+from pellucid.base.hashing import SHORT
+from pellucid.base.lookup import did_you_mean, nearest
+from pellucid.eval.page import JSON
+from pellucid.eval.report import load_rows
+from pellucid.eval.rows import select
+from pellucid.flow.report import LOG, read_lines
+from pellucid.flow.run import REPORT
+from pellucid.flow.runs import open_run
+from pellucid.schema.artifact import Artifact
+
+_POINT = re.compile(r"(?P<curve>.+)\[(?P<step>\d+)\]")
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One artifact on the way from a number to its sources."""
+
+    job: str
+    type: str
+    content_hash: str
+    key: str
+    folder: str
+    commit: str
+    dirty: bool
+    parents: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A number, the rows it aggregates, and the artifacts it rests on."""
+
+    id: str
+    number: Mapping[str, Any]
+    rows: tuple[Row, ...]
+    """Eval rows, log lines and rollouts, or ledger rows, by the kind of job."""
+    records: tuple[Row, ...]
+    """Where those rows' records came from: id, dataset, row, licence."""
+    chain: tuple[Link, ...]
+    """The number's own job first, then its ancestors."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "id": self.id,
+            "number": dict(self.number),
+            "rows": list(self.rows),
+            "records": list(self.records),
+            "chain": [asdict(link) for link in self.chain],
+        }
+
+    def text(self, rows: int) -> str:
+        """For people, lines within 80 columns where the content allows."""
+        told = ", ".join(
+            f"{name} {_short(self.number[name])}"
+            for name in ("value", "low", "high", "n", "method", "seed")
+            if self.number.get(name) is not None
+        )
+        lines = [self.id, f"  {told}", "", f"rows ({len(self.rows)}):"]
+        lines += [f"  {_line(row)}" for row in self.rows[:rows]]
+        if len(self.rows) > rows:
+            lines.append(f"  ... {len(self.rows) - rows} more; --json has all")
+        lines += ["", f"records ({len(self.records)}):"]
+        lines += [
+            f"  {item['id'][:SHORT]}  {item['dataset']} row {item['row']}, {item['licence']}"
+            for item in self.records[:rows]
+        ]
+        lines += ["", "rests on:"]
+        for link in self.chain:
+            source = f"{link.commit[:SHORT]}{' (dirty)' if link.dirty else ''}"
+            lines.append(f"  {link.job:<18} {link.content_hash[:SHORT]}  commit {source}")
+            lines.append(f"    {link.folder}")
+        return "\n".join(lines)
+
+
+def trace(home: Path, run: str, id: str) -> Trace:
+    """Follow a number of a run's report.
+
+    Args:
+        home: the workspace.
+        run: name of the run.
+        id: a number's id in report.json; `<curve>[<step>]` for a point of a curve.
+
+    Raises:
+        UserError: there is no such run, report or number.
+    """
+    artifacts = open_run(home, run)
+    number = find_number(home / run / REPORT / JSON, id)
+    artifact = artifacts[number["job"]]
+    rows = _rows(artifact, number)
+    chain = _chain(artifact, artifacts)
+    stores = [artifacts[link.job].path for link in chain if link.type == "data"]
+    return Trace(id, number, tuple(rows), tuple(_records(rows, stores)), tuple(chain))
+
+
+def find_number(path: Path, id: str) -> dict[str, Any]:
+    """A number of report.json by its id, with the `job` that it came from."""
+    if not path.is_file():
+        fix = "let the run finish: pellucid run"
+        raise UserError(Problem("run", str(path.parent), "has no report yet", fix))
+    with boundary("reading"):
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    numbers = {**tree["numbers"], **tree["timing"]["numbers"]}
+    for job, seconds in tree["timing"]["jobs"].items():
+        numbers[f"timing.jobs.{job}"] = {"value": seconds, "unit": "seconds", "job": job}
+    if id in numbers:
+        return dict(numbers[id])
+    point = _POINT.fullmatch(id)
+    if point and point["curve"] in tree["curves"]:
+        curve = tree["curves"][point["curve"]]
+        for step, value in curve["points"]:
+            if step == int(point["step"]):
+                return {"value": value, "unit": curve["unit"], "job": curve["job"], "step": step}
+    known = [*numbers, *(f"{curve}[0]" for curve in tree["curves"])]
+    fix = did_you_mean(id, known) if nearest(id, known) else f"see the ids in {path}"
+    raise UserError(Problem("number", id, "is not in the report", fix))
+
+
+def _rows(artifact: Artifact, number: Mapping[str, Any]) -> list[Row]:
+    """What a number aggregates, from the artifact of its job."""
+    match artifact.manifest.type:
+        case "eval" if number.get("rows"):
+            return select(load_rows(artifact.path), number["rows"])
+        case "eval":
+            return load_rows(artifact.path)
+        case "train":
+            return _log_lines(artifact, number)
+        case "rl":
+            lines = _log_lines(artifact, number)
+            return lines + [
+                row
+                for batch in sorted({line["batch"] for line in lines})
+                for row in read_lines(artifact.path / "rollouts" / f"batch-{batch:05d}.jsonl")
+            ]
+        case "mix":
+            mix = store.read_mix(artifact.path)
+            return [{"record": row.id, "repeat": row.repeat, "mode": row.mode} for row in mix.rows]
+        case _:
+            return []
+
+
+def _log_lines(artifact: Artifact, number: Mapping[str, Any]) -> list[Row]:
+    """The line of a curve's point; the last one for where a curve ends."""
+    lines = read_lines(artifact.path / LOG)
+    if "step" in number:
+        return [line for line in lines if line["step"] == number["step"]]
+    return lines[-1:]
+
+
+def _chain(artifact: Artifact, artifacts: Mapping[str, Artifact]) -> list[Link]:
+    """An artifact and all its ancestors, nearest first."""
+    queue, seen = [artifact.name], dict[str, Link]()
+    while queue:
+        name = queue.pop(0)
+        if name in seen:
+            continue
+        manifest = artifacts[name].manifest
+        seen[name] = Link(
+            name,
+            manifest.type,
+            manifest.content_hash,
+            manifest.key,
+            str(artifacts[name].path),
+            manifest.commit,
+            manifest.dirty,
+            tuple(manifest.parents),
+        )
+        queue += manifest.parents
+    return list(seen.values())
+
+
+def _records(rows: list[Row], folders: list[Path]) -> list[Row]:
+    """Sources of the records that rows name."""
+    ids = dict.fromkeys(id for row in rows for id in _named(row))
+    if not ids or not folders:
+        return []
+    opened = store.open(*folders)
+    found = []
+    for id in ids:
+        source = asdict(opened.get(id).source)
+        found.append({"id": id, **source})
+    return found
+
+
+def _named(row: Row) -> list[str]:
+    return [row["record"]] if isinstance(row.get("record"), str) else []
+
+
+def _line(row: Row) -> str:
+    """The telling part of a row."""
+    if "outcome" in row:
+        score = row.get("score", row.get("reward"))
+        text = json.dumps(row.get("text", ""), ensure_ascii=False)
+        return f"{str(row.get('record', ''))[:SHORT]}  {row['outcome']:<10} {score}  {text}"[:78]
+    return json.dumps(row, ensure_ascii=False)[:400]
+
+
+def _short(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

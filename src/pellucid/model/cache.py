@@ -1,0 +1,167 @@
+"""Keys and values of a fixed number of slots, each holding one conversation.
+
+Every tensor has its final shape from the start: a decoding step is always S queries against S rows
+of L places, masked by each slot's own length. Shapes never depend on what is being answered, so an
+answer does not depend on its neighbours, to the last bit.
+
+Used as `past_key_values` of `PellucidForConditionalGeneration.hidden`: `cache.prefill(slot, t)` to
+write one whole prompt, `cache` itself for a step of all slots. Left out: paging, prefix reuse
+across prompts, quantisation.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, NamedTuple, final
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from pellucid.model.config import PellucidConfig
+
+
+class View(NamedTuple):
+    """How the decoder sees the tokens of one call."""
+
+    position_ids: Int64[Tensor, "b t"]
+    attention_mask: Bool[Tensor, "b 1 t k"] | None
+    segments: Sequence[int] | None
+
+
+class Slots(ABC):
+    """What the decoder's layers write to and read from."""
+
+    @abstractmethod
+    def view(self) -> View:
+        """Positions and mask of the next call."""
+
+    @abstractmethod
+    def update(
+        self,
+        key: Float[Tensor, "b kv t d"],
+        value: Float[Tensor, "b kv t d"],
+        layer: int,
+        *args: Any,
+        **kwargs: Any,
+    ) -> tuple[Float[Tensor, "b kv k d"], Float[Tensor, "b kv k d"]]:
+        """Store a layer's new keys and values; return those to attend to."""
+
+
+@final
+class SlotCache(Slots):
+    """S slots of L tokens. A step writes one token per slot at the slot's length."""
+
+    def __init__(
+        self,
+        config: PellucidConfig,
+        slots: int,
+        length: int,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """Allocate everything.
+
+        Args:
+            config: the model's configuration.
+            slots: conversations held at once (S).
+            length: most tokens of one conversation, answer included (L).
+            device: where the tensors live.
+            dtype: type of keys and values; the model's.
+        """
+        text = config.text_config
+        head = text.hidden_size // text.num_attention_heads
+        shape = (text.num_hidden_layers, slots, text.num_key_value_heads, length, head)
+        # Zeros, not uninitialised memory: a masked place is multiplied by 0, and 0 * NaN is NaN.
+        self.keys = torch.zeros(shape, device=device, dtype=dtype)
+        self.values = torch.zeros(shape, device=device, dtype=dtype)
+        self.lengths = torch.zeros(slots, device=device, dtype=torch.int64)
+        self.length = length
+        self._used = [0] * slots
+        self._rows = torch.arange(slots, device=device)
+        self._places = torch.arange(length, device=device)
+
+    def used(self, slot: int) -> int:
+        """Tokens that a slot holds; known without asking the device."""
+        return self._used[slot]
+
+    def reset(self, slot: int) -> None:
+        """Empty a slot. Its old keys and values stay, out of sight."""
+        self._set(slot, 0)
+
+    def prefill(self, slot: int, tokens: int) -> "Prefill":
+        """What to pass as `past_key_values` to write a prompt of `tokens` tokens into a slot.
+
+        Raises:
+            ValueError: the prompt is empty or longer than a slot.
+        """
+        if not 0 < tokens <= self.length:
+            raise ValueError(f"a prompt of {tokens} tokens does not fit a slot of {self.length}")
+        self._set(slot, tokens)
+        return Prefill(self, slot, tokens)
+
+    def copy(self, source: int, targets: Sequence[int]) -> None:
+        """Give other slots the conversation of `source`, so that equal prompts are run once."""
+        used = self._used[source]
+        for target in targets:
+            self.keys[:, target, :, :used] = self.keys[:, source, :, :used]
+            self.values[:, target, :, :used] = self.values[:, source, :, :used]
+            self._set(target, used)
+
+    def advance(self, slots: Sequence[int]) -> None:
+        """Keep the token that the last step wrote, in these slots only.
+
+        A slot that is not named forgets it: the next step writes over it.
+        """
+        for slot in slots:
+            assert self._used[slot] < self.length, f"slot {slot} is full ({self.length} tokens)"
+            self._set(slot, self._used[slot] + 1)
+
+    def view(self) -> View:
+        """One token per slot, at the slot's length, seeing what its slot holds and itself."""
+        mask = self._places <= self.lengths[:, None]
+        return View(self.lengths[:, None], mask[:, None, None, :], None)
+
+    def update(
+        self,
+        key: Float[Tensor, "s kv 1 d"],
+        value: Float[Tensor, "s kv 1 d"],
+        layer: int,
+        *args: Any,
+        **kwargs: Any,
+    ) -> tuple[Float[Tensor, "s kv l d"], Float[Tensor, "s kv l d"]]:
+        """Write one token per slot; a slot that is full and idle writes over its last."""
+        at = self.lengths.clamp(max=self.length - 1)
+        # Under autocast the rotary part comes in fp32, whatever is stored.
+        self.keys[layer][self._rows, :, at] = key[:, :, 0].to(self.keys.dtype)
+        self.values[layer][self._rows, :, at] = value[:, :, 0].to(self.values.dtype)
+        return self.keys[layer], self.values[layer]
+
+    def _set(self, slot: int, tokens: int) -> None:
+        self._used[slot] = tokens
+        self.lengths[slot] = tokens
+
+
+@final
+class Prefill(Slots):
+    """Writes one whole prompt, alone in its row, into one slot."""
+
+    def __init__(self, cache: SlotCache, slot: int, tokens: int) -> None:
+        self.cache, self.slot, self.tokens = cache, slot, tokens
+
+    def view(self) -> View:
+        """One segment from position 0."""
+        places = torch.arange(self.tokens, device=self.cache.lengths.device)
+        return View(places[None], None, (self.tokens,))
+
+    def update(
+        self,
+        key: Float[Tensor, "1 kv t d"],
+        value: Float[Tensor, "1 kv t d"],
+        layer: int,
+        *args: Any,
+        **kwargs: Any,
+    ) -> tuple[Float[Tensor, "1 kv t d"], Float[Tensor, "1 kv t d"]]:
+        """Store the prompt's keys and values; the prompt attends to itself only."""
+        self.cache.keys[layer, self.slot, :, : self.tokens] = key[0]
+        self.cache.values[layer, self.slot, :, : self.tokens] = value[0]
+        return key, value

@@ -1,0 +1,191 @@
+"""Build, save and load a model: a folder in Hugging Face layout.
+
+Equal weights give equal bytes: no versions, paths or times are written. Weights are fp32
+safetensors; nothing is ever unpickled. Published checkpoints are not read here (see `weights`).
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers.initialization import no_init_weights
+
+from pellucid.base.errors import Problem, UserError, boundary
+from pellucid.base.paths import atomic, write_text
+from pellucid.model.config import PellucidConfig, config_for
+from pellucid.model.init import init_weights
+from pellucid.model.vlm import PellucidForConditionalGeneration
+from pellucid.prompt.folder import FILES as RENDERER_FILES
+from pellucid.prompt.render import Renderer
+from pellucid.recipe.model import BuildModel
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+GENERATION = "generation_config.json"
+
+
+class Loaded(NamedTuple):
+    """A checkpoint in memory."""
+
+    model: PellucidForConditionalGeneration
+    renderer: Renderer
+
+
+def build(options: BuildModel, seed: int, renderer: Renderer) -> PellucidForConditionalGeneration:
+    """A new model with random weights (see `init`); the same seed gives the same bytes.
+
+    Args:
+        options: the recipe's slice.
+        seed: the recipe's seed.
+        renderer: gives the vocabulary and the ids of the special tokens.
+    """
+    config = config_for(
+        options,
+        vocab_size=renderer.tokenizer.size,
+        image_token_id=renderer.image_id,
+        pad_token_id=renderer.pad_id,
+        eos_token_id=renderer.end_id,
+    )
+    model = _skeleton(config)
+    init_weights(model, seed)
+    return model
+
+
+def save(model: PellucidForConditionalGeneration, renderer: Renderer, folder: Path) -> None:
+    """Write a checkpoint; weights are converted to fp32.
+
+    Args:
+        model: on any device, in any dtype.
+        renderer: the conversation format that the model was trained with.
+        folder: made if missing; files in it are replaced, each atomically.
+    """
+    text = model.config.text_config
+    generation = {
+        "do_sample": False,
+        "eos_token_id": text.eos_token_id,
+        "pad_token_id": text.pad_token_id,
+    }
+    with boundary("writing the checkpoint"):
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic(folder / WEIGHTS) as temporary:
+            save_file(_weights(model), temporary, metadata={"format": "pt"})
+        _write_json(folder / CONFIG, _config_dict(model.config))
+        _write_json(folder / GENERATION, generation)
+        renderer.save(folder)
+
+
+def load(
+    folder: Path, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+) -> Loaded:
+    """Read a checkpoint that `save` wrote, ready for inference.
+
+    Args:
+        folder: the checkpoint.
+        device: where the weights go.
+        dtype: what they are converted to.
+
+    Raises:
+        UserError: a file is missing or damaged, or the weights do not fit the configuration.
+        DiskError: a file cannot be read.
+    """
+    _check_complete(folder)
+    config = _read_config(folder / CONFIG)
+    model = _skeleton(config)
+    _fill(model, _read_weights(folder / WEIGHTS), folder / WEIGHTS)
+    return Loaded(model.to(device=device, dtype=dtype).eval(), Renderer.load(folder))
+
+
+def _check_complete(folder: Path) -> None:
+    missing = [name for name in (CONFIG, WEIGHTS, *RENDERER_FILES) if not (folder / name).exists()]
+    if missing:
+        rule = f"is not a whole checkpoint: it lacks {', '.join(missing)}"
+        raise UserError(
+            Problem("checkpoint", str(folder), rule, "choose a folder that Pellucid saved")
+        )
+
+
+def _skeleton(config: PellucidConfig) -> PellucidForConditionalGeneration:
+    """A model whose weights are still to be written; the global random state is left alone."""
+    with torch.random.fork_rng(devices=[]), no_init_weights():
+        model = PellucidForConditionalGeneration(config)
+    model.tie_weights()
+    model.generation_config.do_sample = False
+    model.generation_config.eos_token_id = config.text_config.eos_token_id
+    model.generation_config.pad_token_id = config.text_config.pad_token_id
+    return model.eval()
+
+
+def _weights(model: PellucidForConditionalGeneration) -> dict[str, Tensor]:
+    """Every parameter once, by its first name: a tied head is left out."""
+    return {
+        name: parameter.detach().to("cpu", torch.float32).contiguous()
+        for name, parameter in model.named_parameters()
+    }
+
+
+def _config_dict(config: PellucidConfig) -> dict[str, Any]:
+    fields = config.to_diff_dict()
+    fields["architectures"] = [PellucidForConditionalGeneration.__name__]
+    fields["dtype"] = "float32"
+    return dict(_without_versions(fields))
+
+
+def _without_versions(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop what depends on the installation or on how the model is run, not on what it is."""
+    return {
+        key: _without_versions(value) if isinstance(value, dict) else value
+        for key, value in fields.items()
+        if key not in ("transformers_version", "_name_or_path")
+    }
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def _read_config(path: Path) -> PellucidConfig:
+    with boundary("reading the checkpoint"):
+        text = path.read_text("utf-8")
+    try:
+        fields = json.loads(text)
+        if fields.get("model_type") != PellucidConfig.model_type:
+            raise ValueError(f"model_type is {fields.get('model_type')!r}")
+        return PellucidConfig.from_dict(fields)
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    with boundary("reading the checkpoint"):
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise _damaged(path, str(error)) from error
+
+
+def _fill(
+    model: PellucidForConditionalGeneration, weights: Mapping[str, Tensor], path: Path
+) -> None:
+    """Copy weights into a model; every name and shape must be there, and nothing else."""
+    wanted = dict(model.named_parameters())
+    missing = sorted(wanted.keys() - weights.keys())
+    unknown = sorted(weights.keys() - wanted.keys())
+    if missing or unknown:
+        raise _damaged(path, f"missing {missing[:3]}, unknown {unknown[:3]}")
+    with torch.no_grad():
+        for name, parameter in wanted.items():
+            if parameter.shape != weights[name].shape:
+                got, want = tuple(weights[name].shape), tuple(parameter.shape)
+                raise _damaged(path, f"{name} is {got}, config.json asks for {want}")
+            parameter.copy_(weights[name])
+
+
+def _damaged(path: Path, reason: str) -> UserError:
+    return UserError(
+        Problem(str(path), path.name, f"is not a Pellucid checkpoint file: {reason}", "make it anew")
+    )

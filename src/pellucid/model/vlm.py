@@ -1,0 +1,259 @@
+"""The vision-language model: tower -> projector -> decoder, mid-fusion by placeholders.
+
+One patch is one token: its projected feature replaces the embedding of one image placeholder. The
+decoder is transformers' own, run through its attention interface. Training and the engine use the
+named pieces (`features`, `embed`, `hidden`, `head`); `forward` composes them in the form that
+transformers' `generate` and trainers expect.
+
+Left out on purpose: intra-image bidirectional attention in the decoder. The published code has
+none (reference: Phi-4-reasoning-vision).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from transformers import GenerationMixin, Phi3ForCausalLM, PreTrainedModel
+from transformers.modeling_outputs import (
+    BaseModelOutputWithPast,
+    BaseModelOutputWithPooling,
+    CausalLMOutputWithPast,
+)
+from transformers.modeling_utils import slice_logits_to_keep
+
+from pellucid.base.lookup import pick
+from pellucid.model import attention
+from pellucid.model.cache import Slots
+from pellucid.model.config import PellucidConfig
+from pellucid.model.projector import PROJECTORS
+from pellucid.model.segments import segment_positions
+from pellucid.model.vision.tower import VisionTower
+
+DECODERS: Mapping[str, type[PreTrainedModel]] = {"phi3": Phi3ForCausalLM}
+"""Decoder classes by the `model_type` of their configuration."""
+
+IGNORED = -100
+"""Label that the loss does not count."""
+
+
+class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
+    """Images and text in, logits over text out."""
+
+    config: PellucidConfig
+    config_class = PellucidConfig
+    base_model_prefix = ""
+    main_input_name = "input_ids"
+    input_modalities = ("image", "text")
+    _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_attention_backend = True
+    _skip_keys_device_placement = ["past_key_values"]
+
+    def __init__(self, config: PellucidConfig) -> None:
+        attention.register()
+        if config.text_config._attn_implementation is None:
+            config.text_config._attn_implementation = attention.NAME
+        super().__init__(config)
+        widths = config.vision_config.hidden_size, config.text_config.hidden_size
+        self.vision = VisionTower(config.vision_config, config.feature_layer)
+        self.projector = pick(PROJECTORS, config.projector, "config.projector")(*widths)
+        kind = config.text_config.model_type
+        self.decoder = pick(DECODERS, kind, "config.text_config.model_type")(config.text_config)
+        self.post_init()
+
+    def modules_by_name(self) -> dict[str, nn.Module]:
+        """The parts that a recipe trains or freezes; embedding and head belong to the decoder."""
+        return {"vision": self.vision, "projector": self.projector, "decoder": self.decoder}
+
+    def get_input_embeddings(self) -> nn.Module:
+        """The token embedding."""
+        return self.decoder.get_input_embeddings()
+
+    def get_output_embeddings(self) -> nn.Module:
+        """The head."""
+        return self.decoder.get_output_embeddings()
+
+    def features(
+        self, pixel_values: Float[Tensor, "p c"], image_grids: Int64[Tensor, "n 2"]
+    ) -> Float[Tensor, "p d"]:
+        """Projected features of every patch of a batch, in the order of the patches."""
+        return self.projector(self.vision(pixel_values, image_grids))
+
+    def embed(
+        self,
+        input_ids: Int64[Tensor, "b t"],
+        pixel_values: Float[Tensor, "p c"] | None = None,
+        image_grids: Int64[Tensor, "n 2"] | None = None,
+    ) -> Float[Tensor, "b t d"]:
+        """Token embeddings, with image features in place of the placeholders, in reading order.
+
+        Without images the tower is skipped.
+
+        Raises:
+            ValueError: the number of placeholders is not the number of features.
+        """
+        if pixel_values is None or image_grids is None or len(image_grids) == 0:
+            return self.get_input_embeddings()(input_ids)
+        return self._place(input_ids, self.features(pixel_values, image_grids))
+
+    def _place(
+        self, input_ids: Int64[Tensor, "b t"], features: Float[Tensor, "p d"]
+    ) -> Float[Tensor, "b t d"]:
+        """Put features at the placeholders."""
+        embedded = self.get_input_embeddings()(input_ids)
+        places = input_ids == self.config.image_token_id
+        if (count := int(places.sum())) != len(features):
+            raise ValueError(f"{count} image placeholders for {len(features)} image features")
+        return embedded.masked_scatter(places[..., None], features.to(embedded.dtype))
+
+    def hidden(
+        self,
+        inputs_embeds: Float[Tensor, "b t d"],
+        *,
+        segments: Sequence[int] | None = None,
+        position_ids: Int64[Tensor, "b t"] | None = None,
+        attention_mask: Tensor | None = None,
+        past_key_values: Any = None,
+    ) -> Float[Tensor, "b t d"]:
+        """The decoder's last hidden state, after its norm.
+
+        Args:
+            inputs_embeds: from `embed`.
+            segments: lengths of the sequences packed in the one row (b = 1); they add up to t.
+                Attention stays within a segment and positions restart in each.
+            position_ids: positions; counted from 0 (per segment) when None.
+            attention_mask: 1 for a token, 0 for padding, as transformers has it; not with segments.
+            past_key_values: a transformers cache, a `SlotCache` (b = slots, t = 1), or what
+                `SlotCache.prefill` returns (b = 1); the last two bring their positions and mask.
+        """
+        output = self._decode(
+            inputs_embeds, segments, position_ids, attention_mask, past_key_values, use_cache=False
+        )
+        return output.last_hidden_state
+
+    def _decode(
+        self,
+        inputs_embeds: Tensor,
+        segments: Sequence[int] | None,
+        position_ids: Tensor | None,
+        attention_mask: Tensor | None,
+        past_key_values: Any,
+        **kwargs: Any,
+    ) -> BaseModelOutputWithPast:
+        """Run the decoder without its head."""
+        if isinstance(past_key_values, Slots):
+            position_ids, attention_mask, segments = past_key_values.view()
+        if segments is not None:
+            self._check_segments(inputs_embeds, segments, attention_mask)
+            if position_ids is None:
+                position_ids = segment_positions(segments, inputs_embeds.device)
+            # A 4-D mask is handed through as it is, which keeps transformers from building a
+            # (t, t) one out of the restarting positions; our attention reads `segments` instead.
+            attention_mask = inputs_embeds.new_empty(1, 1, 1, 1)
+            kwargs["segments"] = tuple(segments)
+        return self.decoder.model(
+            inputs_embeds=inputs_embeds,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            **kwargs,
+        )
+
+    def _check_segments(
+        self, inputs_embeds: Tensor, segments: Sequence[int], attention_mask: Tensor | None
+    ) -> None:
+        rows, tokens = inputs_embeds.shape[:2]
+        if rows != 1 or sum(segments) != tokens:
+            raise ValueError(
+                f"segments of {sum(segments)} tokens do not fill one row: got {rows} x {tokens}"
+            )
+        if attention_mask is not None:
+            raise ValueError("a packed row has no padding: give segments or attention_mask")
+        chosen = self.config.text_config._attn_implementation
+        if chosen != attention.NAME:
+            raise ValueError(
+                f"packed rows need attn_implementation={attention.NAME!r}, got {chosen!r}"
+            )
+
+    def head(self, hidden: Float[Tensor, "*rows d"]) -> Float[Tensor, "*rows v"]:
+        """Logits over the vocabulary."""
+        return self.decoder.lm_head(hidden)
+
+    def get_image_features(
+        self,
+        pixel_values: Float[Tensor, "p c"],
+        image_grids: Int64[Tensor, "n 2"],
+        **kwargs: Any,
+    ) -> BaseModelOutputWithPooling:
+        """Features split by image, in `pooler_output`; `generate` calls this before prefill."""
+        features = self.features(pixel_values, image_grids)
+        return BaseModelOutputWithPooling(
+            pooler_output=list(features.split(image_grids.prod(1).tolist()))
+        )
+
+    def forward(
+        self,
+        input_ids: Int64[Tensor, "b t"] | None = None,
+        pixel_values: Float[Tensor, "p c"] | None = None,
+        image_grids: Int64[Tensor, "n 2"] | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Int64[Tensor, "_ t"] | None = None,
+        past_key_values: Any = None,
+        inputs_embeds: Float[Tensor, "b t d"] | None = None,
+        segments: Sequence[int] | None = None,
+        labels: Int64[Tensor, "b t"] | None = None,
+        logits_to_keep: int | Tensor = 0,
+        use_cache: bool | None = None,
+        mm_encoder_outputs: Mapping[str, BaseModelOutputWithPooling] | None = None,
+        **kwargs: Any,
+    ) -> CausalLMOutputWithPast:
+        """Logits, and the mean next-token loss when `labels` are given.
+
+        Args:
+            input_ids: tokens; or give `inputs_embeds`.
+            pixel_values: packed patches of all images of all rows, in reading order.
+            image_grids: rows and columns of each image.
+            attention_mask: see `hidden`.
+            position_ids: see `hidden`.
+            past_key_values: see `hidden`.
+            inputs_embeds: instead of `input_ids`.
+            segments: see `hidden`.
+            labels: the tokens again, -100 where nothing is to be learnt; shifted here. A packed
+                row's first labels are not counted: no token of their own segment predicts them.
+            logits_to_keep: compute only the last n logits (or those at these indices); 0 for all.
+            use_cache: whether to return a cache.
+            mm_encoder_outputs: `{"image": get_image_features(...)}`, instead of pixels.
+            kwargs: passed to the decoder and the loss (`num_items_in_batch`).
+        """
+        if inputs_embeds is None:
+            encoded = (mm_encoder_outputs or {}).get("image")
+            if encoded is None:
+                inputs_embeds = self.embed(input_ids, pixel_values, image_grids)
+            else:
+                inputs_embeds = self._place(input_ids, torch.cat(list(encoded.pooler_output)))
+        items = {key: kwargs.pop(key) for key in ("num_items_in_batch",) if key in kwargs}
+        output = self._decode(
+            inputs_embeds, segments, position_ids, attention_mask, past_key_values,
+            use_cache=use_cache if labels is None and segments is None else False, **kwargs,
+        )  # fmt: skip
+        logits = self.head(slice_logits_to_keep(output.last_hidden_state, logits_to_keep))
+        return CausalLMOutputWithPast(
+            loss=None if labels is None else self._loss(logits, labels, segments, **items),
+            logits=logits,
+            past_key_values=output.past_key_values,
+            hidden_states=output.hidden_states,
+            attentions=output.attentions,
+        )
+
+    def _loss(
+        self, logits: Tensor, labels: Tensor, segments: Sequence[int] | None, **items: Any
+    ) -> Float[Tensor, ""]:
+        """Mean cross-entropy of the labels that a token of the same segment predicts."""
+        if segments is not None:
+            starts = segment_positions(segments, labels.device) == 0
+            labels = labels.masked_fill(starts, IGNORED)
+        return self.loss_function(
+            logits=logits, labels=labels, vocab_size=self.config.text_config.vocab_size, **items
+        )

@@ -1,0 +1,31 @@
+"""Records, images, labels and mixes on disk: reading and writing only.
+
+    store.json                      counts and shards; written last
+    records/<shard>.parquet         records, no image bytes
+    images/pack-<shard>.tar         encoded images, each stored once
+    images/index.parquet            SHA-256 -> pack, offset, length, size, pixel hashes
+    ledger.parquet                  what became of every input row
+    labels/<op>@<version>/*.parquet later facts, joined by id
+    mix.parquet, ledger.parquet     a mix, in a folder of its own
+
+`open(*folders)` reads stores, `Writer(folder)` makes one.
+"""
+
+from pellucid.store.labels import read_label, write_label
+from pellucid.store.mixes import LedgerRow, Mix, MixRow, read_mix, write_mix
+from pellucid.store.reader import Store, open
+from pellucid.store.writer import Dropped, Writer
+
+__all__ = [
+    "Dropped",
+    "LedgerRow",
+    "Mix",
+    "MixRow",
+    "Store",
+    "Writer",
+    "open",
+    "read_label",
+    "read_mix",
+    "write_label",
+    "write_mix",
+]

@@ -1,0 +1,123 @@
+"""What an encoded image holds: format, size, and two hashes of its pixels.
+
+`examine` decodes the whole image, so whatever passes here will decode again in training. Leaves
+out on purpose: any change of the bytes, and EXIF rotation (the model sees the stored pixels).
+"""
+
+import hashlib
+import math
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+EXTENSIONS = {
+    "PNG": "png",
+    "JPEG": "jpg",
+    "MPO": "jpg",
+    "WEBP": "webp",
+    "GIF": "gif",
+    "BMP": "bmp",
+    "TIFF": "tif",
+}
+"""Formats that are read, with the ending of their files. No format that runs an interpreter."""
+
+MAX_PIXELS = 100_000_000
+"""Largest image that is decoded when nothing else is said."""
+
+_OPENERS = tuple(name for name in EXTENSIONS if name != "MPO")  # the JPEG reader turns into MPO's
+_SIDE, _LOW = 64, 16
+_COSINES = np.array(
+    [
+        [round(16384 * math.cos(math.pi * k * (2 * x + 1) / (2 * _SIDE))) for x in range(_SIDE)]
+        for k in range(_LOW)
+    ],
+    dtype=np.int64,
+)
+_BROKEN = (
+    OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError,
+    struct.error, zlib.error, Image.DecompressionBombError,
+)  # fmt: skip
+"""What Pillow's decoders raise on bad bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """The facts of one encoded image."""
+
+    sha256: str
+    """Of the encoded bytes."""
+    extension: str
+    width: int
+    height: int
+    pixel_sha256: str
+    """Of the size and the RGB pixels: equal for equal pictures in different files."""
+    phash256: str
+    """256-bit perceptual hash, 64 hex digits; near pictures differ in few bits."""
+
+
+def examine(data: bytes, max_pixels: int = MAX_PIXELS) -> Examined:
+    """Decode an image fully and describe it.
+
+    Args:
+        data: an encoded image (PNG, JPEG, WebP, GIF, BMP or TIFF).
+        max_pixels: larger images are refused before they are decoded.
+
+    Raises:
+        ValueError: it is no image, it is broken or cut off, or it is too large; the text says which
+            and does not depend on anything but the bytes.
+    """
+    with warnings.catch_warnings():
+        # Pillow warns of odd palettes and of sizes; sizes are checked here, palettes are fine.
+        warnings.simplefilter("ignore")
+        name, picture = _decode(data, max_pixels)
+    size = f"RGB {picture.width}x{picture.height} ".encode()
+    return Examined(
+        sha256=hashlib.sha256(data).hexdigest(),
+        extension=EXTENSIONS[name],
+        width=picture.width,
+        height=picture.height,
+        pixel_sha256=hashlib.sha256(size + picture.tobytes()).hexdigest(),
+        phash256=perceptual_hash(picture),
+    )
+
+
+def perceptual_hash(picture: Image.Image) -> str:
+    """Signs of the 16 x 16 lowest DCT terms of a 64 x 64 grey copy, against their median.
+
+    256 bits, because 64 confuse pages that share a template. The cosines are integers, so the bits
+    do not depend on the machine's floating-point library.
+    """
+    grey = picture.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BOX)
+    pixels = np.asarray(grey, dtype=np.int64)
+    low = _COSINES @ pixels @ _COSINES.T
+    bits = low.ravel() > np.median(low)
+    return np.packbits(bits).tobytes().hex()
+
+
+def _decode(data: bytes, max_pixels: int) -> tuple[str, Image.Image]:
+    """Format name and RGB picture."""
+    try:
+        with Image.open(BytesIO(data), formats=_OPENERS) as opened:
+            name, (width, height) = str(opened.format), opened.size
+            if width * height > max_pixels:
+                raise _TooLarge(width, height, max_pixels)
+            opened.verify()  # checksums that decoding does not look at
+        with Image.open(BytesIO(data), formats=_OPENERS) as opened:
+            return name, opened.convert("RGB")
+    except UnidentifiedImageError:
+        known = ", ".join(sorted(_OPENERS))
+        raise ValueError(f"is not an image of a known format ({known})") from None
+    except _TooLarge:
+        raise
+    except _BROKEN as error:
+        raise ValueError(f"is a broken or cut-off image: {error}") from None
+
+
+class _TooLarge(ValueError):
+    def __init__(self, width: int, height: int, limit: int) -> None:
+        super().__init__(f"has {width} x {height} pixels, more than {limit}")

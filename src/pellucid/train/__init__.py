@@ -1,0 +1,12 @@
+"""Supervised training: any number of stages through one loop.
+
+    lengths -> order -> pack -> plan     which examples meet in which step, from headers only
+    feed -> batch -> objective -> optim  one step
+    checkpoint, log, folder, stage       a stage that a kill cannot harm
+
+Leaves out on purpose: more than one device, LoRA, a loader that works ahead, and compilation (a
+compiled step was not bit-identical on resume).
+"""
+
+VERSION = 1
+"""Of what a stage computes; a changed meaning raises it, and stages train again."""

@@ -1,0 +1,34 @@
+"""From an index of the plan to an example: record, rendering, images.
+
+Nothing is kept: a record is read when its turn comes, so memory does not grow with the mix. Leaves
+out on purpose: working ahead of the step (the log's data-wait share says when that would pay).
+"""
+
+from typing import final
+
+from pellucid.model.processor import Example, Processor
+from pellucid.prompt.render import Renderer
+from pellucid.store import Store
+from pellucid.train.lengths import Lengths
+
+
+@final
+class Feed:
+    """Makes the examples that a length index promised."""
+
+    def __init__(self, lengths: Lengths, stores: Store, renderer: Renderer) -> None:
+        self._lengths, self._stores, self._renderer = lengths, stores, renderer
+        self._processor = Processor(renderer)
+
+    def example(self, index: int) -> Example:
+        """The example at `index` of the length index, with its promised length."""
+        lengths = self._lengths
+        row = int(lengths.row[index])
+        record = self._stores.get(lengths.records[row])
+        rendered = self._renderer.examples(record, lengths.overrides[row])
+        images = [self._stores.image(image.sha256) for image in record.images]
+        example = self._processor.example(rendered[int(lengths.part[index])], images)
+        promised = int(lengths.tokens[index]), int(lengths.patches[index])
+        found = len(example.ids), len(example.patches)
+        assert found == promised, f"record {record.id}: (tokens, patches) {found}, not {promised}"
+        return example

@@ -1,0 +1,223 @@
+"""The length index: tokens, patches and targets of every example, from headers alone.
+
+Image sizes stand in the records, so a plan of the whole stage is made before one pixel is decoded,
+and what does not fit is refused or left out, with its reason, before training starts.
+
+    lengths.parquet   a row per example of every row of the mix that has any
+    dropped.jsonl     a row per row of the mix that is not trained on
+
+Leaves out on purpose: shrinking an image that does not fit (`model.images.max_patches` does that).
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from pellucid.base.errors import Problem, UserError
+from pellucid.base.hashing import hash_json
+from pellucid.base.paths import write_text
+from pellucid.prompt.render import Renderer
+from pellucid.recipe.train import Stage
+from pellucid.store import MixRow, Store
+from pellucid.store.arrow import read_table, write_table
+from pellucid.store.mixes import MixMode
+
+FILE = "lengths.parquet"
+DROPPED = "dropped.jsonl"
+
+_SCHEMA = pa.schema(
+    [
+        ("row", pa.int64()),
+        ("record", pa.string()),
+        ("example", pa.int32()),
+        ("mode", pa.string()),
+        ("tokens", pa.int64()),
+        ("patches", pa.int64()),
+        ("supervised", pa.int64()),
+        ("kept", pa.bool_()),
+    ]
+)
+_SHOWN = 5
+"""Records that an error message names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """What is trained on. *Rows* are the kept rows of the mix, in its order."""
+
+    records: tuple[str, ...]
+    """Record id, per row."""
+    overrides: tuple[MixMode, ...]
+    """Mode override of the mix, per row."""
+    entries: np.ndarray
+    """(entries,) The row of each entry: every row as often as the mix repeats it."""
+    row: np.ndarray
+    """(examples,) The row of each example; ascending."""
+    part: np.ndarray
+    """(examples,) Which of its record's examples it is."""
+    modes: tuple[str, ...]
+    """Mode of the last turn, per example."""
+    tokens: np.ndarray
+    """(examples,)"""
+    patches: np.ndarray
+    """(examples,)"""
+    supervised: np.ndarray
+    """(examples,) Number of targets; at least 1, as the renderer shows no example without."""
+
+    def examples_of(self, row: int) -> range:
+        """The examples of a row."""
+        first, after = np.searchsorted(self.row, (row, row + 1))
+        return range(int(first), int(after))
+
+
+class Budget(NamedTuple):
+    """Limits of one example."""
+
+    max_tokens: int
+    max_patches: int
+    context_tokens: int
+
+    def exceeded(self, tokens: int, patches: int) -> str:
+        """Why an example cannot be trained on; empty when it can.
+
+        >>> Budget(512, 64, 256).exceeded(300, 70)
+        '70 patches > pack.max_patches 64; 300 tokens > the context of 256'
+        """
+        reasons = []
+        if tokens > self.max_tokens:
+            reasons.append(f"{tokens} tokens > pack.max_tokens {self.max_tokens}")
+        if patches > self.max_patches:
+            reasons.append(f"{patches} patches > pack.max_patches {self.max_patches}")
+        if tokens > self.context_tokens:
+            reasons.append(f"{tokens} tokens > the context of {self.context_tokens}")
+        return "; ".join(reasons)
+
+
+def index_lengths(
+    folder: Path,
+    stage: Stage,
+    mix: Sequence[MixRow],
+    stores: Store,
+    renderer: Renderer,
+    context_tokens: int,
+) -> Lengths:
+    """Measure a mix, or read what an earlier try measured.
+
+    Args:
+        folder: the stage's folder.
+        stage: gives the budgets and what over-budget records do.
+        mix: the rows, in the mix's order.
+        stores: holds their records.
+        renderer: decides the lengths.
+        context_tokens: the longest example that the model can see.
+
+    Raises:
+        UserError: nothing is left to train on; nothing or everything is supervised; or records are
+            over budget and `over_budget` is `refuse`.
+    """
+    budget = Budget(stage.pack.max_tokens, stage.pack.max_patches, context_tokens)
+    key = hash_json([renderer.hash, budget, [_key(row) for row in mix]])
+    path = folder / FILE
+    found = read_table(path) if path.exists() else None
+    if found is None or found.schema.metadata != {b"key": key.encode()}:
+        found = _measure(folder, mix, stores, renderer, budget)
+        write_table(path, found.replace_schema_metadata({"key": key}))
+    dropped = [json.loads(line) for line in (folder / DROPPED).read_text("utf-8").splitlines()]
+    refuse_unfit(stage, found, dropped)
+    return _select(mix, found)
+
+
+def _measure(
+    folder: Path, mix: Sequence[MixRow], stores: Store, renderer: Renderer, budget: Budget
+) -> pa.Table:
+    """Render every row; write down what is left out."""
+    rows: list[dict[str, Any]] = []
+    dropped: list[dict[str, Any]] = []
+    for number, item in enumerate(mix):
+        examples = list(_examples(number, item, stores, renderer))
+        reasons = [budget.exceeded(one["tokens"], one["patches"]) for one in examples]
+        over = next(filter(None, reasons), "")
+        rows += [{**one, "kept": not over} for one in examples]
+        if over or not examples:
+            why = {"over_budget": bool(over), "reason": over or "nothing is supervised"}
+            dropped.append({"row": number, "record": item.id, **why})
+    lines = [json.dumps(one, ensure_ascii=False) + "\n" for one in dropped]
+    write_text(folder / DROPPED, "".join(lines))
+    return pa.Table.from_pylist(rows, schema=_SCHEMA)
+
+
+def _examples(
+    number: int, item: MixRow, stores: Store, renderer: Renderer
+) -> Iterator[dict[str, Any]]:
+    record = stores.get(item.id)
+    try:
+        rendered = renderer.examples(record, item.mode)
+    except ValueError as error:
+        fix = "leave it out of the mix, or change the mix's mode"
+        raise UserError(Problem("mix", item.id, f"cannot be rendered: {error}", fix)) from error
+    for part, one in enumerate(rendered):
+        yield {
+            "row": number,
+            "record": item.id,
+            "example": part,
+            "mode": one.mode,
+            "tokens": len(one.ids),
+            "patches": sum(plan.patches for plan in one.plans),
+            "supervised": sum(one.supervised),
+        }
+
+
+def refuse_unfit(stage: Stage, found: pa.Table, dropped: Sequence[Mapping[str, Any]]) -> None:
+    """Stop a stage that cannot do what it says.
+
+    Args:
+        stage: the stage.
+        found: what was measured; columns of `lengths.parquet`.
+        dropped: rows of `dropped.jsonl`.
+
+    Raises:
+        UserError: see `index_lengths`.
+    """
+    shown = "; ".join(f"{one['record']}: {one['reason']}" for one in dropped[:_SHOWN])
+    at = f"train.{stage.name}"
+    over = [one for one in dropped if one["over_budget"]]
+    if stage.pack.over_budget == "refuse" and over:
+        rule = f"is refuse, and {len(over)} records do not fit ({shown})"
+        fix = "raise the budgets, or set it to drop"
+        raise UserError(Problem(f"{at}.pack.over_budget", "refuse", rule, fix))
+    kept = found.filter(found["kept"])
+    if kept.num_rows == 0:
+        rule = f"leaves nothing to train on: {len(dropped)} records were left out ({shown})"
+        raise UserError(Problem(f"{at}.mix", stage.mix, rule, "raise the budgets, or mend the mix"))
+    tokens, supervised = (sum(kept[name].to_pylist()) for name in ("tokens", "supervised"))
+    if supervised in (0, tokens):
+        rule = f"is {100 * supervised // tokens} % supervised ({supervised} of {tokens} tokens)"
+        fix = "mend the conversations: assistant turns are learnt from, the rest is not"
+        raise UserError(Problem(f"{at}.mix", stage.mix, rule, fix))
+
+
+def _select(mix: Sequence[MixRow], found: pa.Table) -> Lengths:
+    kept = found.filter(found["kept"])
+    numbers = np.asarray(kept["row"])
+    rows = np.unique(numbers)
+    items = [mix[int(number)] for number in rows]
+    return Lengths(
+        records=tuple(item.id for item in items),
+        overrides=tuple(item.mode for item in items),
+        entries=np.repeat(np.arange(len(items)), [item.repeat for item in items]),
+        row=np.searchsorted(rows, numbers),
+        part=np.asarray(kept["example"]),
+        modes=tuple(kept["mode"].to_pylist()),
+        tokens=np.asarray(kept["tokens"]),
+        patches=np.asarray(kept["patches"]),
+        supervised=np.asarray(kept["supervised"]),
+    )
+
+
+def _key(row: MixRow) -> list[object]:
+    return [row.id, row.repeat, row.mode]

@@ -1,0 +1,81 @@
+"""Cross-entropy of supervised tokens: selected before the head, in chunks, summed.
+
+Images and prompts are most of a pack, and their logits are never needed: the head runs on the
+selected positions only. Sums, not means, leave here; the caller divides by the number of supervised
+tokens of the whole optimizer step, so splitting a step differently changes nothing.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from pellucid.model.vlm import PellucidForConditionalGeneration
+from pellucid.train.batch import Batch
+
+CHUNK = 4096
+"""Targets whose logits exist at the same time."""
+
+Head = Callable[[Tensor], Tensor]
+"""Hidden states (n, d) to logits (n, v)."""
+
+
+class Sums(NamedTuple):
+    """Losses of one micro-batch, in nats."""
+
+    loss: Float[Tensor, ""]
+    """Over all targets; differentiable."""
+    by_example: Float[Tensor, " e"]
+    """Over the targets of each example; detached."""
+
+
+def token_losses(
+    model: PellucidForConditionalGeneration, batch: Batch, dtype: str
+) -> Float[Tensor, " n"]:
+    """Negative log-probability of each target, float32, differentiable.
+
+    Args:
+        model: the model; gradients flow to what requires them.
+        batch: one packed sequence.
+        dtype: "bfloat16" runs the forward pass under autocast; "float32" does not.
+    """
+    device = batch.input_ids.device.type
+    with torch.autocast(device, dtype=torch.bfloat16, enabled=dtype == "bfloat16"):
+        embedded = model.embed(batch.input_ids, batch.patches, batch.grids)  # (1, T, d)
+        hidden = model.hidden(embedded, segments=batch.segments)  # (1, T, d)
+        return chunked_losses(model.head, hidden[0, batch.sources], batch.targets)
+
+
+def chunked_losses(
+    head: Head,
+    hidden: Float[Tensor, "n d"],
+    targets: Int64[Tensor, " n"],
+    chunk: int = CHUNK,
+) -> Float[Tensor, " n"]:
+    """Negative log-probabilities; beyond one chunk, logits are made again in the backward pass."""
+    pairs = list(zip(hidden.split(chunk), targets.split(chunk), strict=True))
+    if len(pairs) == 1:
+        return _losses(head, *pairs[0])
+    return torch.cat(
+        [
+            checkpoint(_losses, head, *pair, use_reentrant=False, preserve_rng_state=False)
+            for pair in pairs
+        ]
+    )
+
+
+def sums(losses: Float[Tensor, " n"], batch: Batch) -> Sums:
+    """Add the losses of one micro-batch up."""
+    examples = len(batch.segments)
+    by_example = losses.new_zeros(examples).index_add(0, batch.owners, losses.detach())
+    return Sums(losses.sum(), by_example)
+
+
+def _losses(
+    head: Head, hidden: Float[Tensor, "n d"], targets: Int64[Tensor, " n"]
+) -> Float[Tensor, " n"]:
+    return F.cross_entropy(head(hidden).float(), targets, reduction="none")

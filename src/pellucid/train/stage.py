@@ -1,0 +1,158 @@
+"""One supervised stage: a checkpoint and a mix in, a checkpoint and a log out.
+
+    checkpoint/         the model, in Hugging Face layout
+    log.jsonl           one line per step, the same in every run of the recipe
+    lengths.parquet     what every record of the mix costs; dropped.jsonl: what is left out, and why
+    parameters.json     what is trained, at which rate
+    timing/steps.jsonl  seconds, tokens per second, memory, share of time spent making examples
+
+`checkpoints/` exists only while the stage runs. Killed at any instant and called again, it ends
+with the same bytes. Leaves out on purpose: validation inside a stage (an eval job does that).
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pellucid.base.errors import boundary
+from pellucid.base.hashing import hash_json
+from pellucid.base.progress import Progress
+from pellucid.model import checkpoint as models
+from pellucid.recipe.train import Stage
+from pellucid.store import MixRow, Store, read_mix
+from pellucid.train import checkpoint as checkpoints
+from pellucid.train import table
+from pellucid.train.feed import Feed
+from pellucid.train.folder import (
+    LOG,
+    TIMES,
+    file_hashes,
+    finished,
+    peak_rss_bytes,
+    publish_model,
+)
+from pellucid.train.lengths import Lengths, index_lengths
+from pellucid.train.log import JsonLines
+from pellucid.train.optim import Optimizers, Parameter, freeze, parameters
+from pellucid.train.plan import Cursor, Plan
+from pellucid.train.precision import deterministic
+from pellucid.train.step import REPRODUCER, Outcome, Stepper
+
+
+def train_stage(
+    stage: Stage,
+    mix_folder: Path,
+    stores: Store,
+    checkpoint: Path,
+    folder: Path,
+    seed: int,
+    device: str,
+    dtype: str,
+) -> None:
+    """Train one stage into `folder`, from the start or from where a killed run stood.
+
+    Args:
+        stage: its slice of the recipe.
+        mix_folder: a finished mix.
+        stores: holds the mix's records.
+        checkpoint: the model to start from.
+        folder: the stage's own folder.
+        seed: of the record order.
+        device: "cpu", "cuda" or "mps".
+        dtype: "float32", or "bfloat16" for a forward pass under autocast over float32 weights.
+
+    Raises:
+        UserError: the mix cannot be trained on, or a step is not finite.
+        DiskError: a file could not be read or written.
+    """
+    with boundary(f"training stage {stage.name}"):
+        if finished(folder):
+            return
+        (folder / REPRODUCER).unlink(missing_ok=True)
+        mix = read_mix(mix_folder).rows
+        loaded = models.load(checkpoint, device)
+        lengths = _index(folder, stage, mix, stores, loaded)
+        freeze(loaded.model.modules_by_name(), stage.modules)
+        trained = _trained(folder, stage, loaded)
+        optimizers = Optimizers(trained, stage.modules, stage.optimizer)
+        run = _run(stage, mix, checkpoint, seed, dtype)
+        start = checkpoints.resume(folder, run, trained, optimizers)
+        plan = Plan(lengths, stage, seed)
+        feed = Feed(lengths, stores, loaded.renderer)
+        stepper = Stepper(
+            folder, stage, plan.total, loaded.model, optimizers, lengths, feed, device, dtype
+        )
+        with deterministic(device):
+            _loop(folder, stage, plan, start, stepper, trained, optimizers)
+        publish_model(folder, loaded)
+
+
+def _index(
+    folder: Path, stage: Stage, mix: tuple[MixRow, ...], stores: Store, loaded: models.Loaded
+) -> Lengths:
+    """The length index, and a line that says what it holds."""
+    context = int(loaded.model.config.text_config.max_position_embeddings)
+    lengths = index_lengths(folder, stage, mix, stores, loaded.renderer, context)
+    tokens, supervised = int(lengths.tokens.sum()), int(lengths.supervised.sum())
+    print(
+        f"  {len(lengths.records)} of {len(mix)} records, {len(lengths.row)} examples, "
+        f"{tokens} tokens, {100 * supervised / tokens:.1f} % supervised",
+        file=sys.stderr,
+    )
+    return lengths
+
+
+def _trained(folder: Path, stage: Stage, loaded: models.Loaded) -> list[Parameter]:
+    """The trained tensors, and the table that names them."""
+    modules = loaded.model.modules_by_name()
+    trained = parameters(modules, stage.modules, stage.optimizer.kind)
+    assert all(one.tensor.dtype == torch.float32 for one in trained), "master weights are float32"
+    table.report(folder, table.rows(modules, stage.modules, trained))
+    return trained
+
+
+def _run(stage: Stage, mix: tuple[MixRow, ...], checkpoint: Path, seed: int, dtype: str) -> str:
+    """Hash of everything that decides the steps."""
+    rows = [[row.id, row.repeat, row.mode] for row in mix]
+    return hash_json([stage.model_dump(mode="json"), rows, file_hashes(checkpoint), seed, dtype])
+
+
+def _loop(
+    folder: Path,
+    stage: Stage,
+    plan: Plan,
+    start: checkpoints.State,
+    stepper: Stepper,
+    trained: list[Parameter],
+    optimizers: Optimizers,
+) -> None:
+    """The steps that are left, with a checkpoint every so many."""
+    total = plan.total
+    progress = Progress(f"train.{stage.name}", total)
+    steps = plan.steps(Cursor(start.epoch, start.window, start.pack))
+    with (
+        JsonLines(folder / LOG, start.log_bytes) as log,
+        JsonLines(folder / TIMES, start.timing_bytes) as times,
+    ):
+        for done, step in enumerate(steps, start.step + 1):
+            outcome = stepper.step(done - 1, step)
+            log.write(outcome.log)
+            times.write(_timing(outcome))
+            progress.at(done, f"loss {outcome.log['loss']:.3f}")
+            if done % stage.checkpoint_every == 0 and done < total:
+                state = checkpoints.State(start.run, done, *step.after, log.sync(), times.sync())
+                weights = {one.name: one.tensor for one in trained}
+                checkpoints.save(folder, state, weights, optimizers.state())
+
+
+def _timing(outcome: Outcome) -> dict[str, Any]:
+    """What differs from run to run."""
+    return {
+        "step": outcome.log["step"],
+        "seconds": outcome.seconds,
+        "tokens_per_s": outcome.log["tokens"] / outcome.seconds,
+        "data_wait_share": outcome.waited / outcome.seconds,
+        "peak_rss_bytes": peak_rss_bytes(),
+    }

@@ -1,0 +1,139 @@
+"""One optimizer step: micro-batches, one denominator for all of them, clip, update.
+
+The denominator is the number of supervised tokens of the whole step, known from the plan before the
+first backward pass: splitting the step otherwise changes neither its loss nor its gradient. Leaves
+out on purpose: summing over ranks.
+"""
+
+import math
+import time
+from pathlib import Path
+from typing import Any, NamedTuple, final
+
+import numpy as np
+import torch
+
+from pellucid.base.errors import Problem, UserError
+from pellucid.base.hashing import canonical_json
+from pellucid.base.paths import write_bytes
+from pellucid.model.vlm import PellucidForConditionalGeneration
+from pellucid.recipe.train import Stage
+from pellucid.train.batch import Batch, collate
+from pellucid.train.feed import Feed
+from pellucid.train.lengths import Lengths
+from pellucid.train.objective import sums, token_losses
+from pellucid.train.optim import Norms, Optimizers
+from pellucid.train.pack import Pack, occupancy
+from pellucid.train.plan import Step
+from pellucid.train.schedule import factor
+
+REPRODUCER = "reproducer.json"
+"""Written when a step is not finite: what it was made of."""
+
+
+class Outcome(NamedTuple):
+    """What one step leaves behind."""
+
+    log: dict[str, Any]
+    """The same in every run of the recipe."""
+    seconds: float
+    waited: float
+    """Seconds of those in which examples were made."""
+
+
+@final
+class Stepper:
+    """Does the steps of one stage."""
+
+    def __init__(
+        self,
+        folder: Path,
+        stage: Stage,
+        total: int,
+        model: PellucidForConditionalGeneration,
+        optimizers: Optimizers,
+        lengths: Lengths,
+        feed: Feed,
+        device: str,
+        dtype: str,
+    ) -> None:
+        self._folder, self._stage, self._total = folder, stage, total
+        self._model, self._optimizers = model, optimizers
+        self._lengths, self._feed = lengths, feed
+        self._device, self._dtype = device, dtype
+        self._modes = np.array(lengths.modes)
+        self._opens = np.diff(lengths.row, prepend=-1) > 0  # first example of its record
+
+    def step(self, number: int, step: Step) -> Outcome:
+        """Do step `number` (from 0).
+
+        Raises:
+            UserError: the loss or a gradient is not finite; nothing was updated.
+        """
+        start = time.perf_counter()
+        members = np.concatenate([np.array(one) for one in step.packs])
+        targets = int(self._lengths.supervised[members].sum())
+        self._optimizers.zero()
+        losses, waited = [], 0.0
+        for one in step.packs:
+            began = time.perf_counter()
+            batch = self._batch(one)
+            waited += time.perf_counter() - began
+            found = sums(token_losses(self._model, batch, self._dtype), batch)
+            (found.loss / targets).backward()
+            losses.append(found.by_example)
+        by_example = torch.cat(losses).double().cpu().numpy()
+        norms = self._optimizers.clip(self._stage.clip_norm)
+        log = self._log(number, step, members, by_example, norms)
+        if not (math.isfinite(log["loss"]) and math.isfinite(norms.total)):
+            self._stop(log, members)
+        log["lr"] = self._optimizers.set_factor(factor(self._stage.schedule, number, self._total))
+        self._optimizers.step()
+        return Outcome(log, time.perf_counter() - start, waited)
+
+    def _batch(self, one: Pack) -> Batch:
+        batch = collate([self._feed.example(index) for index in one], self._device)
+        promised = int(self._lengths.supervised[list(one)].sum())
+        assert len(batch.targets) == promised, f"{len(batch.targets)} targets, {promised} promised"
+        return batch
+
+    def _log(
+        self, number: int, step: Step, members: np.ndarray, losses: np.ndarray, norms: Norms
+    ) -> dict[str, Any]:
+        lengths = self._lengths
+        counts, modes = lengths.supervised[members], self._modes[members]
+        tokens = int(lengths.tokens[members].sum())
+        return {
+            "step": number,
+            "epoch": step.epoch,
+            "loss": float(losses.sum() / counts.sum()),
+            "loss_by_mode": {
+                str(mode): float(losses[modes == mode].sum() / counts[modes == mode].sum())
+                for mode in np.unique(modes)
+            },
+            "grad_norm": norms.total,
+            "grad_norm_by_module": norms.by_module,
+            "records": int(self._opens[members].sum()),
+            "examples": len(members),
+            "tokens": tokens,
+            "supervised": int(counts.sum()),
+            "patches": int(lengths.patches[members].sum()),
+            "packs": len(step.packs),
+            "occupancy": occupancy(tokens, len(step.packs), self._stage.pack.max_tokens),
+        }
+
+    def _stop(self, log: dict[str, Any], members: np.ndarray) -> None:
+        """Write down what the step was made of, and refuse to go on."""
+        rows = np.unique(self._lengths.row[members])
+        records = [self._lengths.records[int(row)] for row in rows]
+        told = {key: repr(value) for key, value in log.items()}
+        seen = {"stage": self._stage.model_dump(mode="json"), "dtype": self._dtype, "step": told}
+        write_bytes(self._folder / REPRODUCER, canonical_json({**seen, "records": records}))
+        what = "loss" if not math.isfinite(log["loss"]) else "grad_norm"
+        shown = ", ".join(records[:5]) + (", ..." if len(records) > 5 else "")
+        rule = (
+            f"is not finite at step {log['step']} (records {shown}); "
+            f"all of the step is in {self._folder / REPRODUCER}"
+        )
+        fix = "lower the rates, lengthen the warm-up, or use dtype float32"
+        raise UserError(Problem(f"train.{self._stage.name}.{what}", log[what], rule, fix))

@@ -1,0 +1,78 @@
+"""What a stage trains, for people (plain lines) and for the record (`parameters.json`)."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from torch import nn
+
+from pellucid.base.paths import write_text
+from pellucid.recipe.train import Modules
+from pellucid.train.optim import Parameter
+
+FILE = "parameters.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Parameter counts of one module; a tied tensor counts once."""
+
+    module: str
+    parameters: int
+    trained: int
+    muon: int
+    """Of the trained: by Muon; the rest by AdamW."""
+    rate: float | None
+    """Peak learning rate; None when frozen."""
+
+
+def rows(
+    modules: Mapping[str, nn.Module], rates: Modules, trained: Sequence[Parameter]
+) -> list[Row]:
+    """One row per module, in the order of the modules."""
+    peaks = rates.model_dump()
+
+    def count(name: str, *methods: str) -> int:
+        found = [one for one in trained if one.module == name and one.method in methods]
+        return sum(one.tensor.numel() for one in found)
+
+    return [
+        Row(
+            name,
+            sum(tensor.numel() for tensor in module.parameters()),
+            count(name, "adamw", "muon"),
+            count(name, "muon"),
+            peaks[name],
+        )
+        for name, module in modules.items()
+    ]
+
+
+def lines(table: Sequence[Row]) -> list[str]:
+    """The table for a log.
+
+    >>> for line in lines([Row("projector", 20, 20, 16, 1e-3), Row("decoder", 1500, 0, 0, None)]):
+    ...     print(line)
+      module        parameters       trained          muon      rate
+      projector             20            20            16     0.001
+      decoder            1,500             0             0    frozen
+    """
+    names = "".join(f"{name:>14}" for name in ("parameters", "trained", "muon"))
+    found = [f"  {'module':<10}{names}{'rate':>10}"]
+    for row in table:
+        counts = "".join(f"{count:>14,}" for count in (row.parameters, row.trained, row.muon))
+        rate = "frozen" if row.rate is None else f"{row.rate:g}"
+        found.append(f"  {row.module:<10}{counts}{rate:>10}")
+    return found
+
+
+def report(folder: Path, table: Sequence[Row]) -> None:
+    """Print the table and write it to `parameters.json`."""
+    for line in lines(table):
+        print(line, file=sys.stderr)
+    modules = [asdict(row) for row in table]
+    trained, total = (sum(row[name] for row in modules) for name in ("trained", "parameters"))
+    told = {"modules": modules, "parameters": total, "trained": trained}
+    write_text(folder / FILE, json.dumps(told, indent=1) + "\n")

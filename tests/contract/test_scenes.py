@@ -1,0 +1,417 @@
+"""Every scene family keeps the promises of the table, over many seeds.
+
+Same seed, same bytes; golds follow from the facts, recomputed here from the question's words; boxes
+are true to a pixel; nothing overlaps or is cut; no answer is so common that guessing pays.
+A new family needs a row in `OPTIONS` and one in `SOLVERS`.
+"""
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from functools import cache
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pellucid.base.errors import UserError
+from pellucid.data.synth import FAMILIES, Item, Picture, Scene, charts, shapes
+from pellucid.recipe.data import ChartsScene, ShapesScene
+from pellucid.schema.evidence import Evidence
+from pellucid.schema.record import Answer
+from pellucid.schema.rollout import Rollout
+from pellucid.score import scorer_for
+
+Facts = Mapping[str, Any]
+
+OPTIONS = {
+    "charts": [
+        ChartsScene(),
+        ChartsScene(min_bars=2, max_bars=8, max_value=99, min_side_px=90, max_side_px=400),
+    ],
+    "shapes": [
+        ShapesScene(),
+        ShapesScene(min_shapes=1, max_shapes=9, min_side_px=80, max_side_px=400),
+    ],
+}
+SEEDS = 150
+MAJORITY = 0.45
+"""Largest share of one answer within a task, at the default options."""
+
+
+@cache
+def scenes(family: str, hard: bool) -> list[Scene]:
+    options = OPTIONS[family][hard]
+    return [
+        FAMILIES[family].draw(options, seed) for seed in range(SEEDS if not hard else SEEDS // 3)
+    ]
+
+
+def every(family: str) -> list[Scene]:
+    return scenes(family, False) + scenes(family, True)
+
+
+families = pytest.mark.parametrize("family", sorted(FAMILIES))
+
+
+def test_every_family_is_tested() -> None:
+    assert set(OPTIONS) == set(SOLVERS) == set(FAMILIES)
+
+
+@families
+def test_same_seed_same_bytes(family: str) -> None:
+    for options in OPTIONS[family]:
+        for seed in (0, 1, 77):
+            assert FAMILIES[family].draw(options, seed) == FAMILIES[family].draw(options, seed)
+    pngs = [scene.pictures[0].png for scene in scenes(family, False)]
+    assert len(set(pngs)) == len(pngs)
+
+
+@families
+def test_sizes_vary_within_the_options(family: str) -> None:
+    for hard in (False, True):
+        options = OPTIONS[family][hard]
+        sizes = {(p.width, p.height) for s in scenes(family, hard) for p in s.pictures}
+        sides = {side for size in sizes for side in size}
+        assert options.min_side_px <= min(sides) and max(sides) <= options.max_side_px
+        ratios = [width / height for width, height in sizes]
+        assert min(ratios) < 0.8 and max(ratios) > 1.25
+
+
+@families
+def test_facts_are_json_and_boxes_have_four_decimals(family: str) -> None:
+    for scene in every(family):
+        assert json.loads(json.dumps(scene.facts)) == scene.facts
+        for box in boxes_in(scene.facts):
+            assert all(0 <= value <= 1 and round(value, 4) == value for value in box)
+
+
+@families
+def test_golds_follow_from_the_facts(family: str) -> None:
+    solve = SOLVERS[family]
+    for scene in every(family):
+        for item in scene.items:
+            if item.answer is None:
+                continue
+            last = item.asks[-1]
+            asked = " ".join(ask.question for ask in item.asks)
+            want = solve(item.task, asked, scene.facts)
+            got = item.answer.gold
+            if item.answer.kind == "choice":
+                lines = re.findall(r"^([A-H])\. (.*)$", last.question, re.M)
+                assert [letter for letter, _ in lines] == list("ABCDEFGH")[: len(lines)]
+                assert len({text for _, text in lines}) == len(lines)
+                got = dict(lines)[got]
+                assert item.answer.aliases == (got,)
+            assert got == want, (item, scene.facts)
+            assert last.reply == item.answer.gold
+
+
+@families
+def test_captions_name_everything(family: str) -> None:
+    for scene in every(family):
+        (caption,) = [item for item in scene.items if item.task == "caption"]
+        text = caption.asks[0].reply
+        assert caption.answer is None and text.endswith(".")
+        for thing in scene.facts.get("bars", []):
+            assert f"{thing['label']} is {thing['colour']} with value {thing['value']}" in text
+        for thing in scene.facts.get("shapes", []):
+            assert f"{thing['colour']} {thing['kind']} at the " in text
+        if "title" in scene.facts:
+            assert scene.facts["title"]["text"] in text
+
+
+@families
+def test_steps_end_in_the_answer_and_only_arithmetic_has_them(family: str) -> None:
+    thinking = {
+        "charts": {"sum", "difference", "dialogue"},
+        "shapes": {"more", "total", "dialogue"},
+    }
+    for scene in every(family):
+        for item in scene.items:
+            last = item.asks[-1]
+            assert (last.reasoning is not None) == (item.task in thinking[family])
+            assert all(ask.reasoning is None for ask in item.asks[:-1])
+            if last.reasoning is None:
+                continue
+            assert "<" not in last.reasoning, "no tags in the steps"
+            for left, sign, right, result in re.findall(
+                r"(\d+) ([+-]) (\d+) = (\d+)", last.reasoning
+            ):
+                signed = int(right) if sign == "+" else -int(right)
+                assert int(left) + signed == int(result)
+            said = re.findall(r"\w+", last.reasoning)[-1]
+            assert said == last.reply or last.reply == "equal"
+
+
+@families
+def test_scorers_take_the_gold_and_refuse_another(family: str) -> None:
+    golds: dict[str, list[Answer]] = defaultdict(list)
+    for scene in scenes(family, False)[:40]:
+        for item in scene.items:
+            if item.answer:
+                golds[item.task].append(item.answer)
+    for answers in golds.values():
+        for answer, other in zip(answers, answers[1:], strict=False):
+            _, scorer = scorer_for(answer)
+            evidence = Evidence(answer)
+            assert scorer(said(answer.gold), evidence).value == 1.0
+            assert all(scorer(said(alias), evidence).value == 1.0 for alias in answer.aliases)
+            if answer.kind != "box" and other.gold not in (answer.gold, *answer.aliases):
+                assert scorer(said(other.gold), evidence).value == 0.0
+
+
+@families
+def test_no_answer_is_so_common_that_guessing_pays(family: str) -> None:
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for scene in scenes(family, False):
+        for item in scene.items:
+            if item.answer:
+                counts[item.task][item.answer.gold] += 1
+    shares = {task: count.most_common(1)[0][1] / count.total() for task, count in counts.items()}
+    print(family, {task: round(share, 2) for task, share in sorted(shares.items())})
+    assert max(shares.values()) <= MAJORITY, shares
+
+
+@families
+def test_nothing_is_drawn_outside_the_facts_and_nothing_overlaps(family: str) -> None:
+    for scene in every(family):
+        for picture, facts in views(scene):
+            pixels = decode(picture)
+            covered = np.zeros(pixels.shape[:2], dtype=bool)
+            edge = {tuple(int(v) for v in pixels[y, x]) for y, x in border(pixels)}
+            assert len(edge) == 1, "something touches the edge"
+            background = np.array(edge.pop())
+            for name, box in layers(facts):
+                x0, y0, x1, y1 = pixel_box(box, picture)
+                area = covered[y0:y1, x0:x1]
+                if name == "value":  # stands above its bar, or wholly on it
+                    assert not area.any() or area.all()
+                else:
+                    assert not area.any(), (name, facts)
+                area[...] = True
+                assert (pixels[y0:y1, x0:x1] != background).any(), f"{name} is not to be seen"
+            outside = pixels[~covered]
+            assert (outside == background).all(), "ink outside the boxes of the facts"
+
+
+@families
+def test_boxes_are_true_to_one_pixel(family: str) -> None:
+    colours = {"charts": charts.COLOURS, "shapes": shapes.COLOURS}[family]
+    for scene in every(family):
+        for picture, facts in views(scene):
+            pixels = decode(picture)
+            for thing in [*facts.get("bars", []), *facts.get("shapes", [])]:
+                box = pixel_box(thing["box"], picture)
+                found = seen_box(pixels, colours[thing["colour"]], box)
+                apart = max(abs(a - b) for a, b in zip(box, found, strict=True))
+                assert apart <= 1, (thing, found)
+
+
+@families
+def test_a_gold_box_is_that_of_the_facts(family: str) -> None:
+    for scene in every(family):
+        (item,) = [item for item in scene.items if item.task == "locate"]
+        assert item.answer is not None and item.answer.kind == "box"
+        assert json.loads(item.answer.gold) in list(boxes_in(scene.facts))
+
+
+@families
+def test_one_conversation_has_two_questions(family: str) -> None:
+    for scene in every(family):
+        assert [len(item.asks) for item in scene.items].count(2) == 1
+
+
+def test_the_changed_item_shows_two_pictures() -> None:
+    kinds = Counter()
+    for scene in every("shapes"):
+        (item,) = [item for item in scene.items if item.task == "changed"]
+        assert item.pictures == (0, 1) and scene.pictures[0].png != scene.pictures[1].png
+        kinds[scene.facts["change"].split()[3]] += 1
+    assert min(kinds.values()) > 20, kinds
+
+
+def test_options_that_cannot_fit_are_a_user_error() -> None:
+    options = ChartsScene(min_bars=8, max_bars=8, min_side_px=64, max_side_px=70)
+    with pytest.raises(UserError, match="more than fits into a picture .* raise max_side_px"):
+        FAMILIES["charts"].draw(options, 3)
+
+
+# Facts and pixels.
+
+
+def decode(picture: Picture) -> np.ndarray:
+    pixels = np.asarray(Image.open(BytesIO(picture.png)).convert("RGB"), dtype=int)
+    assert pixels.shape == (picture.height, picture.width, 3)
+    return pixels
+
+
+def views(scene: Scene) -> list[tuple[Picture, Facts]]:
+    facts = [scene.facts, *([scene.facts["after"]] if "after" in scene.facts else [])]
+    return list(zip(scene.pictures, facts, strict=True))
+
+
+def boxes_in(facts: Any) -> list[list[float]]:
+    """Every box anywhere in the facts."""
+    if isinstance(facts, list):
+        if len(facts) == 4 and all(isinstance(value, float) for value in facts):
+            return [facts]
+        return [box for value in facts for box in boxes_in(value)]
+    return boxes_in(list(facts.values())) if isinstance(facts, dict) else []
+
+
+def layers(facts: Facts) -> list[tuple[str, list[float]]]:
+    """What is drawn, bars before the values that may stand on them."""
+    found = [("shape", shape["box"]) for shape in facts.get("shapes", [])]
+    for bar in facts.get("bars", []):
+        found += [("bar", bar["box"]), ("label", bar["label_box"]), ("value", bar["value_box"])]
+    found += [("axis", box) for box in facts.get("axes", [])]
+    return found + ([("title", facts["title"]["box"])] if "title" in facts else [])
+
+
+def pixel_box(box: list[float], picture: Picture) -> tuple[int, ...]:
+    sizes = (picture.width, picture.height) * 2
+    return tuple(round(value * size) for value, size in zip(box, sizes, strict=True))
+
+
+def border(pixels: np.ndarray) -> list[tuple[int, int]]:
+    height, width = pixels.shape[:2]
+    rows = [(y, x) for y in (0, height - 1) for x in range(width)]
+    return rows + [(y, x) for x in (0, width - 1) for y in range(height)]
+
+
+def seen_box(pixels: np.ndarray, colour: tuple[int, int, int], near: tuple[int, ...]) -> list[int]:
+    """Bounds of the colour's pixels within two pixels of a box."""
+    x0, y0, x1, y1 = near[0] - 2, near[1] - 2, near[2] + 2, near[3] + 2
+    x0, y0 = max(x0, 0), max(y0, 0)
+    ys, xs = np.nonzero((pixels[y0:y1, x0:x1] == np.array(colour)).all(axis=2))
+    return [x0 + xs.min(), y0 + ys.min(), x0 + xs.max() + 1, y0 + ys.max() + 1]
+
+
+def said(text: str) -> Rollout:
+    return Rollout(
+        request_id="r",
+        mode="nothink",
+        chosen="nothink",
+        prompt_hash="",
+        prompt_tokens=1,
+        token_ids=(1,),
+        logprobs=(0.0,),
+        text=text,
+        thinking=None,
+        answer=text,
+        outcome="answered",
+        finish_reason="stop",
+        thinking_tokens=0,
+    )
+
+
+# Answers from the facts and the question's words alone.
+
+
+def solve_charts(task: str, question: str, facts: Facts) -> str:
+    bars = facts["bars"]
+    asked = re.sub(r"\n.*", "", question, flags=re.S)
+    named = sorted(
+        (match.start(), index)
+        for index, bar in enumerate(bars)
+        for match in re.finditer(rf"\b({bar['label']}|{bar['colour']})\b", asked)
+    )
+    chosen = [bars[index] for _, index in named]
+    match task:
+        case "count":
+            return str(len(bars))
+        case "read":
+            return str(chosen[0]["value"])
+        case "locate":
+            return "[" + ", ".join(f"{value:.4f}" for value in chosen[0]["box"]) + "]"
+        case "largest":
+            return max(bars, key=lambda bar: bar["value"])["label"]
+        case "sum" | "dialogue":
+            return str(chosen[0]["value"] + chosen[1]["value"])
+        case "difference":
+            return str(chosen[0]["value"] - chosen[1]["value"])
+    raise AssertionError(task)
+
+
+def solve_shapes(task: str, question: str, facts: Facts) -> str:
+    there = facts["shapes"]
+    colours = re.findall("|".join(shapes.COLOURS), question.partition("\n")[0])
+    counts = Counter(shape["colour"] for shape in there)
+    match task:
+        case "count_all":
+            return str(len(there))
+        case "count_colour":
+            return str(counts[colours[0]])
+        case "locate":
+            kind = re.search("circle|square|triangle|diamond", question).group()
+            (shape,) = [s for s in there if (s["colour"], s["kind"]) == (colours[0], kind)]
+            return "[" + ", ".join(f"{value:.4f}" for value in shape["box"]) + "]"
+        case "more":
+            a, b = colours
+            if counts[a] == counts[b]:
+                return "equal"
+            return max(a, b, key=lambda colour: counts[colour])
+        case "total" | "dialogue":
+            assert len(set(colours)) == 2
+            return str(sum(counts[colour] for colour in colours))
+        case "relation":
+            return relation(question, facts)
+        case "changed":
+            return changed(question, facts)
+    raise AssertionError(task)
+
+
+def relation(question: str, facts: Facts) -> str:
+    names = re.findall(r"(\w+) (circle|square|triangle|diamond)", question.partition("\n")[0])
+    a, b = (
+        next(s["box"] for s in facts["shapes"] if (s["colour"], s["kind"]) == name)
+        for name in names
+    )
+    across = (a[0] + a[2] - b[0] - b[2]) * facts["width"]
+    down = (a[1] + a[3] - b[1] - b[3]) * facts["height"]
+    assert max(abs(across), abs(down)) > 1.4 * min(abs(across), abs(down)), "a clear relation"
+    if abs(across) > abs(down):
+        return "left of" if across < 0 else "right of"
+    return "above" if down < 0 else "below"
+
+
+def changed(question: str, facts: Facts) -> str:
+    """The only option that is true of the two pictures."""
+    before, after = (
+        {(s["colour"], s["kind"]): s["box"] for s in view["shapes"]}
+        for view in (facts, facts["after"])
+    )
+    right = []
+    for text in re.findall(r"^[A-H]\. (.*)$", question, re.M):
+        _, colour, kind, _, end = text.rstrip(".").split()
+        name = (colour, kind)
+        if "added" in text:
+            true = name not in before and name in after
+        elif "removed" in text:
+            true = name in before and before[name] not in after.values()
+        else:
+            true = name in before and after.get((end, kind)) == before[name]
+        right += [text] if true else []
+    assert len(right) == 1, (question, facts)
+    return right[0]
+
+
+SOLVERS: dict[str, Callable[[str, str, Facts], str]] = {
+    "charts": solve_charts,
+    "shapes": solve_shapes,
+}
+
+
+def test_items_are_sentences() -> None:
+    """Questions and replies are non-empty and hold no control tags."""
+    for family in FAMILIES:
+        for scene in every(family):
+            for item in scene.items:
+                assert isinstance(item, Item)
+                for ask in item.asks:
+                    assert ask.question.strip() and ask.reply.strip()
+                    assert not re.search("<|>", ask.question + ask.reply)

@@ -1,0 +1,56 @@
+"""Layouts of packed rows: every token once, padding bounded, boundaries kept."""
+
+import doctest
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pellucid.model import segments
+from pellucid.model.attention import packed_attention
+
+LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=12)
+
+
+def test_examples_in_the_docstrings():
+    assert doctest.testmod(segments).failed == 0
+
+
+@settings(max_examples=100, deadline=None)
+@given(LENGTHS, st.sampled_from([0.0, 0.25, 0.5]))
+def test_layout_is_a_permutation_with_bounded_padding(lengths, waste):
+    plan = segments.layout(lengths, waste, torch.device("cpu"))
+    assert torch.equal(plan.gather[plan.scatter], torch.arange(sum(lengths)))
+    padded = sum(count * longest for count, longest in plan.shapes)
+    assert len(plan.gather) == padded
+    assert sum(lengths) >= (1 - waste) * padded
+    assert sum(count for count, _ in plan.shapes) == len(lengths)
+
+
+@settings(max_examples=30, deadline=None)
+@given(LENGTHS, st.booleans(), st.sampled_from([1, 2, 4]))
+def test_attention_is_softmax_within_each_segment(lengths, causal, kv_heads):
+    generator = torch.Generator().manual_seed(sum(lengths))
+    query = torch.randn(sum(lengths), 4, 8, generator=generator)
+    key, value = torch.randn(2, sum(lengths), kv_heads, 8, generator=generator)
+    ours = packed_attention(query, key, value, lengths, causal=causal, scale=0.3)
+    start = 0
+    for length in lengths:
+        part = slice(start, start + length)
+        shared = [each[part].repeat_interleave(4 // kv_heads, dim=1) for each in (key, value)]
+        scores = 0.3 * torch.einsum("qhd,khd->hqk", query[part], shared[0])
+        if causal:
+            scores = scores.masked_fill(torch.ones(length, length).triu(1).bool(), -torch.inf)
+        expected = torch.einsum("hqk,khd->qhd", scores.softmax(-1), shared[1])
+        torch.testing.assert_close(ours[part], expected, rtol=1e-5, atol=1e-5)
+        start += length
+
+
+def test_bf16_training_on_a_cpu_agrees_with_fp32():
+    parts = torch.randn(3, 60, 4, 8, generator=torch.Generator().manual_seed(0))
+    exact = packed_attention(*parts, [20, 30, 10], causal=True)
+    rough = packed_attention(*parts.bfloat16().requires_grad_(), [20, 30, 10], causal=True)
+    assert (exact - rough.float()).abs().max() < 0.05
+    with torch.autocast("cpu", torch.bfloat16):
+        cast = packed_attention(*parts.clone().requires_grad_(), [20, 30, 10], causal=True)
+    assert torch.equal(cast, rough)

@@ -1,0 +1,83 @@
+"""Image plans: the published size table, exact search, budgets on odd sizes."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pellucid.base.errors import UserError
+from pellucid.prompt.plan import Plan, View, plan
+from pellucid.prompt.plan.dynamic import dynamic, largest_grid
+from pellucid.recipe.model import DynamicImages
+
+QUICK = settings(deadline=None, max_examples=50, derandomize=True)
+PUBLISHED = [
+    ((224, 224), (256, 256, 256), (256, 256, 256)),
+    ((640, 480), (640, 480, 1200), (640, 480, 1200)),
+    ((1280, 720), (1280, 720, 3600), (960, 544, 2040)),
+    ((1920, 1080), (1280, 720, 3600), (960, 544, 2040)),
+    ((3840, 2160), (1280, 720, 3600), (960, 544, 2040)),
+    ((1170, 2532), (656, 1392, 3567), (496, 1056, 2046)),
+    ((100, 2000), (96, 1920, 720), (96, 1920, 720)),
+]
+SIDES = st.one_of(st.integers(1, 40), st.integers(1, 6000))
+
+
+@pytest.mark.parametrize(("size", "at_3600", "at_2048"), PUBLISHED)
+def test_sizes_of_the_published_processor(size, at_3600, at_2048):
+    for most, (width, height, tokens) in ((3600, at_3600), (2048, at_2048)):
+        got = plan(DynamicImages(min_patches=256, max_patches=most), 16, *size)
+        grid = View(height // 16, width // 16)
+        assert got == Plan(width, height, (grid,), tokens, tokens)
+
+
+@QUICK
+@given(width=st.integers(1, 60), height=st.integers(1, 60), target=st.integers(1, 80))
+def test_grid_is_that_of_the_largest_scale(width, height, target):
+    def grid(scale: Fraction) -> tuple[int, int]:
+        return -int(-(height * scale) // 1), -int(-(width * scale) // 1)
+
+    steps = range(1, target + 1)
+    scales = [Fraction(k, side) for k in steps for side in (width, height)]
+    fitting = [scale for scale in scales if grid(scale)[0] * grid(scale)[1] <= target]
+    assert largest_grid(width, height, target) == grid(max(fitting))
+
+
+@QUICK
+@given(
+    width=SIDES, height=SIDES, least=st.integers(1, 300), more=st.integers(0, 900),
+    patch=st.sampled_from([14, 16]),
+)  # fmt: skip
+def test_budgets_hold_on_any_size(width, height, least, more, patch):
+    options = DynamicImages(min_patches=least, max_patches=least + more)
+    got = dynamic(options, patch, width, height)
+    (view,) = got.views
+    assert view.rows >= 1 and view.cols >= 1
+    assert got.tokens == got.patches == view.rows * view.cols <= options.max_patches
+    assert (got.width, got.height) == (view.cols * patch, view.rows * patch)
+
+
+@pytest.mark.parametrize(
+    ("size", "grid"),
+    [
+        ((1, 1), View(16, 16)),
+        ((5000, 3), View(1, 256)),
+        ((3, 5000), View(256, 1)),
+        ((100_000, 1), View(1, 256)),
+        ((1, 3), View(27, 9)),  # 28 rows would need 28 * 10 = 280 > 256
+    ],
+)
+def test_tiny_and_thin_images_grow_to_the_minimum(size, grid):
+    assert plan(DynamicImages(min_patches=256, max_patches=3600), 16, *size).views == (grid,)
+
+
+def test_within_the_budget_an_image_keeps_its_size_up_to_whole_patches():
+    options = DynamicImages(min_patches=16, max_patches=4000)
+    # 650 x 490 holds 40 x 30 whole patches: rounded down, not scaled.
+    assert plan(options, 16, 650, 490).views == (View(30, 40),)
+
+
+def test_an_image_without_pixels_is_refused():
+    with pytest.raises(UserError, match="image='0x5' has no pixels"):
+        plan(DynamicImages(), 16, 0, 5)

@@ -1,0 +1,137 @@
+"""The loss by hand, against the model's own, and its gradient under every split of a step."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from pellucid.model import checkpoint
+from pellucid.model.processor import Processor
+from pellucid.train.batch import collate
+from pellucid.train.objective import chunked_losses, sums, token_losses
+
+
+@pytest.fixture(scope="module")
+def loaded(world):
+    return checkpoint.load(world.model)
+
+
+@pytest.fixture(scope="module")
+def examples(world, loaded):
+    """Eight examples of different lengths, with none, one and two images."""
+    stores, processor = world.stores, Processor(loaded.renderer)
+    return [
+        processor.example(one, [stores.image(image.sha256) for image in record.images])
+        for record in world.records[:7]
+        for one in loaded.renderer.examples(record)
+    ]
+
+
+def gradients(model, batches) -> dict[str, torch.Tensor]:
+    """Of the token mean over all batches."""
+    count = sum(len(batch.targets) for batch in batches)
+    model.zero_grad()
+    for batch in batches:
+        (sums(token_losses(model, batch, "float32"), batch).loss / count).backward()
+    return {name: one.grad.clone() for name, one in model.named_parameters()}
+
+
+def furthest(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> float:
+    """Largest relative distance of any parameter's gradient.
+
+    A key's bias adds the same to all scores of a query, so its gradient is 0 but for rounding.
+    """
+    return max(
+        float((left[name] - right[name]).norm() / left[name].norm())
+        for name in left
+        if not name.endswith("k_proj.bias")
+    )
+
+
+def test_cross_entropy_by_hand() -> None:
+    """Logits (0, ln 3): the second has probability 3/4, the first 1/4."""
+    hidden = torch.tensor([[0.0, math.log(3)], [0.0, math.log(3)]])
+    losses = chunked_losses(lambda rows: rows, hidden, torch.tensor([1, 0]))
+    assert losses.tolist() == pytest.approx([math.log(4 / 3), math.log(4)], abs=1e-6)
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 7])
+def test_chunks_change_neither_loss_nor_gradient(chunk: int) -> None:
+    torch.manual_seed(0)
+    hidden, weight = torch.randn(7, 4), torch.randn(5, 4)
+    found = []
+    for size in (100, chunk):
+        rows, head = hidden.clone().requires_grad_(), weight.clone().requires_grad_()
+        losses = chunked_losses(lambda x, h=head: x @ h.T, rows, torch.arange(7) % 5, size)
+        (losses * torch.arange(1, 8)).sum().backward()
+        found.append((losses.detach(), rows.grad, head.grad))
+    for whole, split in zip(*found, strict=True):
+        torch.testing.assert_close(whole, split, rtol=1e-6, atol=1e-6)
+
+
+def test_it_is_the_loss_of_the_whole_logits(loaded, examples) -> None:
+    """The model's own forward makes all logits and shifts labels itself."""
+    batch = collate(examples, "cpu")
+    flags = torch.from_numpy(np.concatenate([one.supervised for one in examples]))
+    labels = batch.input_ids.masked_fill(~flags[None], -100)
+    with torch.no_grad():
+        output = loaded.model(
+            batch.input_ids, batch.patches, batch.grids, segments=batch.segments, labels=labels
+        )
+        losses = token_losses(loaded.model, batch, "float32")
+    assert len(losses) == int(flags.sum())
+    assert losses.mean().item() == pytest.approx(output.loss.item(), rel=1e-6)
+
+
+def test_gradient_does_not_depend_on_packing_or_micro_batches(loaded, examples) -> None:
+    whole = gradients(loaded.model, [collate(examples, "cpu")])
+    alone = gradients(loaded.model, [collate([one], "cpu") for one in examples])
+    dealt = gradients(
+        loaded.model, [collate(examples[5:] + examples[:2], "cpu"), collate(examples[2:5], "cpu")]
+    )
+    assert furthest(whole, alone) < 1e-5
+    assert furthest(whole, dealt) < 1e-5
+
+
+def test_a_leak_of_one_boundary_is_noticed(loaded, examples) -> None:
+    """Negative control: two examples joined to one segment."""
+    batch = collate(examples, "cpu")
+    first, second, *rest = batch.segments
+    owners = (batch.owners - 1).clamp(min=0)
+    leaking = replace(batch, segments=(first + second, *rest), owners=owners)
+    clean = gradients(loaded.model, [batch])
+    assert furthest(clean, gradients(loaded.model, [leaking])) > 1e-3
+
+
+def test_a_mean_of_micro_batch_means_is_noticed(loaded, examples) -> None:
+    """Negative control: dividing by each micro-batch's own count gives another gradient."""
+    batches = [collate(examples[:2], "cpu"), collate(examples[2:], "cpu")]
+    right = gradients(loaded.model, batches)
+    loaded.model.zero_grad()
+    for batch in batches:
+        (token_losses(loaded.model, batch, "float32").mean() / len(batches)).backward()
+    wrong = {name: one.grad.clone() for name, one in loaded.model.named_parameters()}
+    assert furthest(right, wrong) > 1e-3
+
+
+def test_sums_by_example(loaded, examples) -> None:
+    batch = collate(examples, "cpu")
+    with torch.no_grad():
+        found = sums(token_losses(loaded.model, batch, "float32"), batch)
+        alone = [token_losses(loaded.model, collate([one], "cpu"), "float32") for one in examples]
+    expected = [float(losses.sum()) for losses in alone]
+    assert found.by_example.tolist() == pytest.approx(expected, rel=1e-5)
+    assert found.loss.item() == pytest.approx(sum(expected), rel=1e-5)
+
+
+def test_bfloat16_computes_the_forward_pass_and_keeps_float32_gradients(loaded, examples) -> None:
+    batch = collate(examples, "cpu")
+    loaded.model.zero_grad()
+    exact = token_losses(loaded.model, batch, "float32").detach()
+    rough = token_losses(loaded.model, batch, "bfloat16")
+    assert rough.dtype == torch.float32
+    assert 1e-5 < (rough.detach() - exact).abs().max() < 0.1
+    rough.sum().backward()
+    assert {one.grad.dtype for one in loaded.model.parameters()} == {torch.float32}

@@ -1,0 +1,65 @@
+"""Packing: nothing lost, nothing over budget, few packs, the same every time."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pellucid.train.pack import occupancy, pack
+
+sizes = st.lists(st.tuples(st.integers(1, 40), st.integers(0, 25)), max_size=60)
+
+
+@given(sizes)
+def test_every_example_is_in_one_pack_within_both_budgets(examples) -> None:
+    tokens = [example[0] for example in examples]
+    patches = [example[1] for example in examples]
+    packs = pack(tokens, patches, max_tokens=40, max_patches=25)
+    assert sorted(index for one in packs for index in one) == list(range(len(examples)))
+    for one in packs:
+        assert list(one) == sorted(one)
+        assert sum(tokens[index] for index in one) <= 40
+        assert sum(patches[index] for index in one) <= 25
+
+
+def test_best_fit_by_hand() -> None:
+    """6, 5, 4, 3, 2 into 10: 6 opens A, 5 opens B, 4 fills A exactly (0 left, B would leave 1),
+    3 goes to B (2 left), 2 fills B.
+    """
+    assert pack([2, 3, 4, 5, 6], [0] * 5, max_tokens=10, max_patches=1) == [(2, 4), (0, 1, 3)]
+
+
+def test_the_larger_share_decides_who_goes_first() -> None:
+    """Patches 9 of 10 outrank tokens 60 of 100, so the picture opens the first pack."""
+    packs = pack([60, 45, 50], [0, 9, 0], max_tokens=100, max_patches=10)
+    assert packs == [(1, 2), (0,)]
+
+
+def test_ties_go_to_the_earlier_example_and_pack() -> None:
+    assert pack([6, 6, 4, 4], [0] * 4, max_tokens=10, max_patches=1) == [(0, 2), (1, 3)]
+
+
+def test_a_full_patch_budget_keeps_text_flowing() -> None:
+    """A pack whose patches are used up still takes text."""
+    assert pack([50, 20], [10, 0], max_tokens=100, max_patches=10) == [(0, 1)]
+
+
+def test_occupancy_of_a_window_of_real_looking_lengths() -> None:
+    """Mean length 1/7 of a pack: best-fit-decreasing wastes under 2 %, next-fit over 5 %."""
+    lengths = np.clip(np.random.default_rng(0).lognormal(6.2, 0.6, 512), 16, 4096).astype(int)
+    packs = pack(lengths.tolist(), [0] * 512, max_tokens=4096, max_patches=1)
+    used = int(lengths.sum())
+    assert occupancy(used, len(packs), 4096) > 0.98 * used / (-(-used // 4096) * 4096)
+    bins, free = 0, 0
+    for length in lengths:
+        bins, free = (bins, free - length) if length <= free else (bins + 1, 4096 - length)
+    assert occupancy(used, bins, 4096) < 0.95
+
+
+def test_over_budget_never_enters() -> None:
+    with pytest.raises(AssertionError, match="over budget"):
+        pack([41], [0], max_tokens=40, max_patches=1)
+
+
+def test_no_examples_give_no_packs() -> None:
+    assert pack([], [], max_tokens=10, max_patches=10) == []

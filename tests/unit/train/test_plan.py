@@ -1,0 +1,171 @@
+"""Plans: everything once per epoch, batches as promised, the same from any starting point."""
+
+from collections import Counter
+from itertools import chain
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pellucid.recipe.train import Modules, Pack, Stage
+from pellucid.train.lengths import Lengths
+from pellucid.train.plan import Cursor, Plan
+
+MAX_TOKENS, MAX_PATCHES = 50, 20
+
+
+@st.composite
+def lengths(draw) -> dict:
+    """Fields of an index of up to 40 rows of one to three examples, repeated up to three times."""
+    parts = draw(st.lists(st.integers(1, 3), min_size=1, max_size=40))
+    repeats = draw(st.lists(st.integers(1, 3), min_size=len(parts), max_size=len(parts)))
+    count = sum(parts)
+    tokens = draw(st.lists(st.integers(2, MAX_TOKENS), min_size=count, max_size=count))
+    patches = draw(st.lists(st.integers(0, MAX_PATCHES), min_size=count, max_size=count))
+    return dict(
+        records=tuple(f"r{row}" for row in range(len(parts))),
+        overrides=("as_is",) * len(parts),
+        entries=np.repeat(np.arange(len(parts)), repeats),
+        row=np.repeat(np.arange(len(parts)), parts),
+        part=np.concatenate([np.arange(one) for one in parts]),
+        modes=("nothink",) * count,
+        tokens=np.array(tokens),
+        patches=np.array(patches),
+        supervised=np.ones(count, dtype=int),
+    )
+
+
+@st.composite
+def stages(draw) -> Stage:
+    records = draw(st.none() | st.integers(1, 12))
+    tokens = None if records else draw(st.integers(MAX_TOKENS, 4 * MAX_TOKENS))
+    window = draw(st.integers(1, 16))
+    return Stage(
+        name="s",
+        mix="m",
+        modules=Modules(decoder=1e-3),
+        pack=Pack(max_tokens=MAX_TOKENS, max_patches=MAX_PATCHES, window_records=window),
+        batch_records=records,
+        batch_tokens=tokens,
+        epochs=draw(st.integers(1, 3)),
+    )
+
+
+def members(step) -> list[int]:
+    return list(chain.from_iterable(step.packs))
+
+
+@given(lengths(), stages(), st.integers(0, 2**40))
+@settings(deadline=None, max_examples=50)
+def test_every_example_is_seen_as_often_as_the_mix_says(fields, stage, seed) -> None:
+    index = Lengths(**fields)
+    expected: Counter[int] = Counter()
+    for row in index.entries:
+        expected.update(index.examples_of(int(row)))
+    seen = [Counter() for _ in range(stage.epochs)]
+    for step in Plan(index, stage, seed).steps(Cursor()):
+        seen[step.epoch].update(members(step))
+    assert seen == [expected] * stage.epochs
+
+
+@given(lengths(), stages(), st.integers(0, 2**40))
+@settings(deadline=None, max_examples=50)
+def test_batches_and_packs_keep_to_their_sizes(fields, stage, seed) -> None:
+    index = Lengths(**fields)
+    plan = Plan(index, stage, seed)
+    opens = np.diff(index.row, prepend=-1) > 0
+    steps = list(plan.steps(Cursor()))
+    assert len(steps) == plan.total
+    for number, step in enumerate(steps):
+        for pack in step.packs:
+            assert index.tokens[list(pack)].sum() <= MAX_TOKENS
+            assert index.patches[list(pack)].sum() <= MAX_PATCHES
+        last = number + 1 == len(steps) or steps[number + 1].epoch > step.epoch
+        if stage.batch_tokens:
+            assert index.tokens[members(step)].sum() <= stage.batch_tokens
+        elif last:
+            rest = len(index.entries) % stage.batch_records or stage.batch_records
+            assert opens[members(step)].sum() == rest
+        else:
+            assert opens[members(step)].sum() == stage.batch_records
+
+
+@given(lengths(), stages(), st.integers(0, 2**40), st.data())
+@settings(deadline=None, max_examples=50)
+def test_a_plan_goes_on_from_any_step(fields, stage, seed, data) -> None:
+    index = Lengths(**fields)
+    plan = Plan(index, stage, seed)
+    steps = list(plan.steps(Cursor()))
+    at = data.draw(st.integers(0, len(steps) - 1))
+    assert list(plan.steps(steps[at].after)) == steps[at + 1 :]
+
+
+@given(lengths(), st.integers(0, 2**40))
+@settings(deadline=None, max_examples=25)
+def test_a_full_step_takes_no_more_because_a_pack_fits(fields, seed) -> None:
+    """With token batches a step ends only where the next pack would not fit, or with the epoch."""
+    index = Lengths(**fields)
+    pack = Pack(max_tokens=MAX_TOKENS, max_patches=MAX_PATCHES, window_records=4)
+    stage = Stage(
+        name="s", mix="m", modules=Modules(decoder=1e-3), pack=pack, batch_tokens=2 * MAX_TOKENS
+    )
+    steps = list(Plan(index, stage, seed).steps(Cursor()))
+    for step, after in zip(steps, steps[1:], strict=False):
+        together = index.tokens[members(step)].sum() + index.tokens[list(after.packs[0])].sum()
+        assert together > 2 * MAX_TOKENS
+
+
+def test_seeds_and_epochs_give_other_batches() -> None:
+    count = 64
+    index = Lengths(
+        records=tuple(map(str, range(count))),
+        overrides=("as_is",) * count,
+        entries=np.arange(count),
+        row=np.arange(count),
+        part=np.zeros(count, dtype=int),
+        modes=("nothink",) * count,
+        tokens=np.full(count, 10),
+        patches=np.zeros(count, dtype=int),
+        supervised=np.ones(count, dtype=int),
+    )
+    stage = Stage(
+        name="s",
+        mix="m",
+        modules=Modules(decoder=1e-3),
+        pack=Pack(max_tokens=50, max_patches=1),
+        batch_records=8,
+        epochs=2,
+    )
+    first = {
+        (seed, epoch): frozenset(members(next(Plan(index, stage, seed).steps(Cursor(epoch)))))
+        for seed in (0, 1)
+        for epoch in (0, 1)
+    }
+    assert len(set(first.values())) == 4
+    assert all(len(found) == 8 for found in first.values())
+
+
+@pytest.mark.parametrize("records", [3, 8])
+def test_a_window_never_reaches_into_the_next_step(records: int) -> None:
+    """Steps of 8 with windows of 3: 3 + 3 + 2 entries are packed apart, and 8 are trained on."""
+    index = Lengths(
+        records=tuple(map(str, range(20))),
+        overrides=("as_is",) * 20,
+        entries=np.arange(20),
+        row=np.arange(20),
+        part=np.zeros(20, dtype=int),
+        modes=("nothink",) * 20,
+        tokens=np.full(20, 10),
+        patches=np.zeros(20, dtype=int),
+        supervised=np.ones(20, dtype=int),
+    )
+    stage = Stage(
+        name="s",
+        mix="m",
+        modules=Modules(decoder=1e-3),
+        pack=Pack(max_tokens=50, max_patches=1, window_records=3),
+        batch_records=records,
+    )
+    sizes = [[len(pack) for pack in step.packs] for step in Plan(index, stage, 0).steps(Cursor())]
+    assert sizes == {8: [[3, 3, 2], [3, 3, 2], [3, 1]], 3: [[3]] * 6 + [[2]]}[records]

@@ -1,0 +1,40 @@
+"""Device and arithmetic: explicit choices stand, automatic ones follow the measurement."""
+
+import pytest
+import torch
+
+from pellucid.base.errors import UserError
+from pellucid.train import precision
+
+
+def test_what_is_asked_for_is_not_measured() -> None:
+    choice = precision.choose("cpu", "bfloat16")
+    assert (choice.device, choice.dtype, choice.measured) == ("cpu", "bfloat16", {})
+
+
+def test_auto_follows_its_own_numbers() -> None:
+    choice = precision.choose("auto", "auto")
+    gain = choice.measured["bfloat16"] / choice.measured["float32"]
+    assert choice.dtype == ("bfloat16" if gain >= 1.3 else "float32")
+    assert choice.device == ("cuda" if torch.cuda.is_available() else "cpu") or (
+        torch.backends.mps.is_available()
+    )
+    assert f"{gain:.2f}x" in choice.why
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_a_missing_device_is_refused() -> None:
+    with pytest.raises(UserError, match="device='cuda' is not available on this machine; choose"):
+        precision.choose("cuda", "auto")
+
+
+def test_determinism_is_asked_for_and_given_back() -> None:
+    """`put_` has no deterministic kernel, so it is refused inside and allowed outside."""
+
+    def scatter() -> None:
+        torch.zeros(3).put_(torch.tensor([1]), torch.ones(1), accumulate=False)
+
+    with precision.deterministic("cpu"):
+        with pytest.raises(RuntimeError, match="deterministic"):
+            scatter()
+    scatter()
