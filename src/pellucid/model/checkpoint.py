@@ -73,7 +73,10 @@ def save(model: PellucidForConditionalGeneration, renderer: Renderer, folder: Pa
     with boundary("writing the checkpoint"):
         folder.mkdir(parents=True, exist_ok=True)
         with atomic(folder / WEIGHTS) as temporary:
+            temporary.touch()
+            mode = temporary.stat().st_mode
             save_file(_weights(model), temporary, metadata={"format": "pt"})
+            temporary.chmod(mode)  # safetensors makes a file that only its owner can read
         _write_json(folder / CONFIG, _config_dict(model.config))
         _write_json(folder / GENERATION, generation)
         renderer.save(folder)
@@ -187,5 +190,7 @@ def _fill(
 
 def _damaged(path: Path, reason: str) -> UserError:
     return UserError(
-        Problem(str(path), path.name, f"is not a Pellucid checkpoint file: {reason}", "make it anew")
+        Problem(
+            str(path), path.name, f"is not a Pellucid checkpoint file: {reason}", "make it anew"
+        )
     )

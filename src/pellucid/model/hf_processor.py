@@ -121,7 +121,9 @@ def _read(source: str) -> Image.Image:
         return decode(base64.b64decode(source.partition(",")[2]), "image")
     if "://" in source:
         raise UserError(
-            Problem("image", source, "is an address; nothing is fetched", "give a path or a picture")
+            Problem(
+                "image", source, "is an address; nothing is fetched", "give a path or a picture"
+            )
         )
     with boundary("reading the image"):
         return decode(Path(source).read_bytes(), source)

@@ -45,7 +45,8 @@ class Rollout:
     token_ids: tuple[int, ...]
     """Generated ids, the end token included when it was sampled; a prefilled mode token is not."""
     logprobs: tuple[float, ...]
-    """Log-probability of each generated id under the sampling distribution at temperature 1."""
+    """Log-probability of each generated id under softmax(logits), that is at temperature 1, over
+    the ids that may be generated (image placeholders and padding may not)."""
     text: str
     """Everything generated, control tokens spelt out, a prefilled mode token included."""
     thinking: str | None
@@ -57,3 +58,6 @@ class Rollout:
     latency_s: float = 0.0
     """Wall-clock from request to last token; kept apart from what is compared bit by bit."""
     error: str = ""
+    drawn_logprobs: tuple[float, ...] = ()
+    """Log-probability of each generated id under softmax(logits / temperature), which is what a
+    policy ratio needs; equal to `logprobs` at temperature 1. Empty when greedy or not known."""

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from pellucid.base.errors import DiskError, UserError
+from pellucid.base.errors import UserError
 from pellucid.base.hashing import hash_file
 from pellucid.model import checkpoint
 
@@ -136,8 +136,18 @@ def test_a_damaged_file_is_told(saved, name):
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
 def test_a_missing_file_is_told(saved, name):
     (saved / name).unlink()
-    with pytest.raises(DiskError, match=name):
+    with pytest.raises(UserError, match=f"lacks {name}"):
         checkpoint.load(saved)
+
+
+def test_a_missing_folder_is_told(tmp_path):
+    with pytest.raises(UserError, match="checkpoint=.*nowhere.* lacks config.json"):
+        checkpoint.load(tmp_path / "nowhere")
+
+
+def test_weights_are_as_readable_as_the_other_files(saved):
+    modes = {path.stat().st_mode for path in saved.iterdir()}
+    assert len(modes) == 1
 
 
 @pytest.mark.parametrize(

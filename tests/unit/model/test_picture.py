@@ -4,15 +4,26 @@ import io
 
 import numpy as np
 import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
+from transformers import Siglip2VisionConfig
 from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
 
 from pellucid.base.errors import UserError
+from pellucid.model.vision import STRATEGIES as model_side
 from pellucid.model.vision import patchify
 from pellucid.model.vision.picture import decode
+from pellucid.model.vision.tower import VisionTower
+from pellucid.prompt.plan import STRATEGIES as prompt_side
 from pellucid.prompt.plan import plan
 from pellucid.recipe.model import DynamicImages
 
+SIDES = st.integers(1, 400)
+TINY = Siglip2VisionConfig(
+    hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1, patch_size=8
+)
 SIZES = [(64, 48), (1, 1), (7, 300), (300, 7), (500, 333), (100, 2000)]
 
 
@@ -52,6 +63,21 @@ def test_values_run_from_minus_one_to_one():
     for grey, value in ((0, -1.0), (255, 1.0)):
         image = Image.new("RGB", (4, 4), (grey,) * 3)
         assert np.allclose(patchify(options, 4, image, plan(options, 4, 4, 4)), value, atol=1e-6)
+
+
+def test_both_halves_of_every_strategy_are_there():
+    assert prompt_side.keys() == model_side.keys()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sampled_from([DynamicImages(min_patches=4, max_patches=48)]), SIDES, SIDES)
+def test_tokens_promised_are_features_made(options, width, height):
+    promised = plan(options, 8, width, height)
+    patches = patchify(options, 8, Image.new("RGB", (width, height)), promised)
+    tower = VisionTower(TINY, feature_layer=-1)
+    grids = torch.tensor([(view.rows, view.cols) for view in promised.views])
+    with torch.no_grad():
+        assert len(tower(torch.from_numpy(patches), grids)) == promised.tokens
 
 
 def test_exif_orientation_is_applied():

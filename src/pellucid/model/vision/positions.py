@@ -53,9 +53,7 @@ def position_weights(grids: Int64[Tensor, "n 2"], table: int) -> Float[Tensor, "
     return (rows_of[:, :, None] * columns_of[:, None, :]).flatten(1)
 
 
-def positions(
-    table: Float[Tensor, "cells d"], grids: Int64[Tensor, "n 2"]
-) -> Float[Tensor, "p d"]:
+def positions(table: Float[Tensor, "cells d"], grids: Int64[Tensor, "n 2"]) -> Float[Tensor, "p d"]:
     """Position embeddings of every patch of a packed batch, in fp32 whatever autocast says.
 
     Args:

@@ -1,0 +1,77 @@
+"""Task `store`: records of one split of one source, scored by the kind of their gold answers.
+
+The last assistant turn is the answer that is asked for: it is hidden, and so are images that only
+it shows. Earlier turns stay as they are.
+"""
+
+from dataclasses import replace
+
+from pellucid.base.errors import Problem, UserError
+from pellucid.base.seeds import derive
+from pellucid.eval.tasks.base import Item
+from pellucid.recipe.eval import StoreTask
+from pellucid.schema.record import ImageRef, Part, Record, Turn
+from pellucid.score import KINDS
+from pellucid.store import Store
+
+
+def items(name: str, options: StoreTask, store: Store, seed: int) -> list[Item]:
+    """Items of the task, in the order of the store; a larger limit only adds to them.
+
+    Args:
+        name: of the task.
+        options: split, tasks of the records, limit.
+        store: of the source.
+        seed: chooses which items stay below the limit.
+
+    Raises:
+        UserError: no record has a gold answer, or no scorer checks one of them.
+    """
+    found = store.records(split=options.split, tasks=options.tasks or None)
+    records = [record for record in found if record.answer is not None]
+    _refuse(name, options, records)
+    chosen = [_item(name, record) for record in records]
+    if options.limit is None:
+        return chosen
+    drawn = sorted(chosen, key=lambda item: derive(seed, "limit", item.id))[: options.limit]
+    kept = {item.id for item in drawn}
+    return [item for item in chosen if item.id in kept]
+
+
+def _refuse(name: str, options: StoreTask, records: list[Record]) -> None:
+    field = f"eval.tasks.{name}"
+    if not records:
+        of_tasks = f"task {', '.join(options.tasks)}" if options.tasks else "a gold answer"
+        rule = f"finds no {options.split} records of {options.source} with {of_tasks}"
+        fix = "choose another split, or tasks whose records have gold answers"
+        raise UserError(Problem(field, options.model_dump(exclude_defaults=True), rule, fix))
+    kinds = {record.answer.kind for record in records if record.answer is not None}
+    unknown = sorted(kinds - set(KINDS))
+    if unknown:
+        rule = "has answers of kinds that no scorer checks"
+        raise UserError(Problem(field, unknown, rule, "choose other tasks of the source"))
+
+
+def _item(task: str, record: Record) -> Item:
+    assert record.answer is not None, "an item has a gold answer"
+    turns = record.messages
+    asked = turns[:-1] if turns[-1].role == "assistant" else turns
+    messages, images = _shown(asked, record.images)
+    return Item(f"{task}/{record.id}", record, messages, images, KINDS[record.answer.kind])
+
+
+def _shown(
+    messages: tuple[Turn, ...], images: tuple[ImageRef, ...]
+) -> tuple[tuple[Turn, ...], tuple[ImageRef, ...]]:
+    """The messages with their image indices counted anew, and the images that they show."""
+    seen = {part.image for turn in messages for part in turn.content if part.type == "image"}
+    kept = [index for index in range(len(images)) if index in seen]
+    places = {index: place for place, index in enumerate(kept)}
+
+    def moved(part: Part) -> Part:
+        return part if part.image is None else replace(part, image=places[part.image])
+
+    return (
+        tuple(replace(turn, content=tuple(map(moved, turn.content))) for turn in messages),
+        tuple(images[index] for index in kept),
+    )

@@ -1,0 +1,60 @@
+"""The control strings of a conversation format, and what stands between them.
+
+A turn is `turn_start role separator CONTENT turn_end after_end`. An assistant turn has
+`after_assistant_separator` before its content, and its content opens with the mode: either
+`think REASONING think_close ANSWER` or `nothink ANSWER`.
+
+Leaves out on purpose: tools and roles other than system, user and assistant.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ChatFormat:
+    """Control strings (one token each) and the plain text that follows two of them."""
+
+    turn_start: str
+    separator: str
+    turn_end: str
+    think: str
+    think_close: str
+    nothink: str
+    image: str
+    """Placeholder, repeated once per image token."""
+    pad: str
+    after_end: str = ""
+    """Plain text after every `turn_end`; never supervised."""
+    after_assistant_separator: str = ""
+    """Plain text between the separator and the mode token; never supervised."""
+
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """The control strings, in the order of their ids in the shipped tokenizer.
+
+        >>> PELLUCID.controls[:2]
+        ('<|pad|>', '<|im_start|>')
+        """
+        return (
+            self.pad,
+            self.turn_start,
+            self.separator,
+            self.turn_end,
+            self.think,
+            self.think_close,
+            self.nothink,
+            self.image,
+        )
+
+
+PELLUCID = ChatFormat(
+    turn_start="<|im_start|>",
+    separator="<|im_sep|>",
+    turn_end="<|im_end|>",
+    think="<think>",
+    think_close="</think>",
+    nothink="<nothink>",
+    image="<|image|>",
+    pad="<|pad|>",
+)
+"""Phi-4's turns without its newlines, and a nothink token that is named for what it does."""

@@ -1,0 +1,36 @@
+"""Image plans: how many pixels, patches and tokens an image gets, from its size alone.
+
+The torch-free half of every image strategy; `model/vision` has the half that touches pixels.
+"""
+
+from functools import lru_cache
+
+from pellucid.base.errors import Problem, UserError
+from pellucid.prompt.plan.base import Plan, Planner, View
+from pellucid.prompt.plan.dynamic import dynamic
+from pellucid.recipe.model import ImageOptions
+
+__all__ = ["PLANNERS", "Plan", "View", "plan"]
+
+PLANNERS: dict[str, Planner] = {"dynamic": dynamic}
+"""The strategies, by `kind`."""
+
+
+@lru_cache(maxsize=65536)
+def plan(options: ImageOptions, patch_px: int, width: int, height: int) -> Plan:
+    """The plan of an image.
+
+    Args:
+        options: the image strategy.
+        patch_px: patch side in pixels.
+        width: of the image, in pixels.
+        height: of the image, in pixels.
+
+    Raises:
+        UserError: the image has no pixels.
+    """
+    if width < 1 or height < 1:
+        raise UserError(
+            Problem("image", f"{width}x{height}", "has no pixels", "leave the image out")
+        )
+    return PLANNERS[options.kind](options, patch_px, width, height)

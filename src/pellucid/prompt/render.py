@@ -1,0 +1,214 @@
+"""The renderer: the one place where a conversation becomes token ids, and ids an answer.
+
+The mask is built here, turn by turn, and never found again by looking at the ids. Everything that
+the assistant is to generate is learnt: mode token, thinking, its close, answer, end of turn.
+
+Leaves out on purpose: truncation (a conversation over budget is the caller's to refuse) and pixels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from pellucid.base.hashing import hash_json
+from pellucid.base.paths import resolve
+from pellucid.prompt import folder as files
+from pellucid.prompt.format import PELLUCID, ChatFormat
+from pellucid.prompt.parse import Parsed, parse
+from pellucid.prompt.plan import plan
+from pellucid.prompt.rendered import SYSTEM_TURN, Rendered
+from pellucid.prompt.tape import Tape
+from pellucid.prompt.tokenizer import Tokenizer
+from pellucid.prompt.turns import Override, check_prompt, groups, overridden, thinks
+from pellucid.recipe.model import BuildModel, ImageOptions
+from pellucid.schema.record import Mode, Part, Record, Role, Turn
+from pellucid.schema.rollout import FinishReason
+
+Sizes = Sequence[tuple[int, int]]
+"""(width, height) in pixels of each image that parts may index."""
+
+
+class Renderer:
+    """Conversation format of a checkpoint.
+
+    Args:
+        tokenizer: holds every control string of the format.
+        format: control strings.
+        images: image strategy.
+        patch_px: patch side in pixels.
+        system: system text of conversations that bring none; empty for none.
+        keep_thinking: whether later turns are shown the thinking of earlier ones.
+
+    Raises:
+        UserError: the tokenizer lacks a control string.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        format: ChatFormat,
+        images: ImageOptions,
+        patch_px: int,
+        system: str = "",
+        keep_thinking: bool = False,
+    ) -> None:
+        self.tokenizer, self.format = tokenizer, format
+        self.images, self.patch_px = images, patch_px
+        self.system, self.keep_thinking = system, keep_thinking
+        self.pad_id = tokenizer.token_id(format.pad)
+        self.start_id = tokenizer.token_id(format.turn_start)
+        self.separator_id = tokenizer.token_id(format.separator)
+        self.end_id = tokenizer.token_id(format.turn_end)
+        self.image_id = tokenizer.token_id(format.image)
+        self.think_id = tokenizer.token_id(format.think)
+        self.think_close_id = tokenizer.token_id(format.think_close)
+        self.nothink_id = tokenizer.token_id(format.nothink)
+        self._after_end = tokenizer.encode_text(format.after_end)
+        self._after_separator = tokenizer.encode_text(format.after_assistant_separator)
+
+    @classmethod
+    def build(cls, options: BuildModel) -> "Renderer":
+        """The renderer of a new model.
+
+        Raises:
+            DiskError: the tokenizer file cannot be read.
+            UserError: it is no tokenizer, or lacks a control string.
+        """
+        tokenizer = Tokenizer.load(resolve(options.prompt.tokenizer))
+        prompt = options.prompt
+        return cls(
+            tokenizer, PELLUCID, options.images, options.vision.patch_px,
+            prompt.system, prompt.keep_thinking,
+        )  # fmt: skip
+
+    @classmethod
+    def load(cls, folder: Path) -> "Renderer":
+        """The renderer of a checkpoint folder.
+
+        Raises:
+            DiskError: a file is missing.
+            UserError: a file is damaged.
+        """
+        return cls(**files.read(folder))
+
+    def save(self, folder: Path) -> None:
+        """Write the renderer's files; the same renderer gives the same bytes."""
+        files.write(
+            folder, self.tokenizer, self.format, self.images, self.patch_px,
+            self.system, self.keep_thinking,
+        )  # fmt: skip
+
+    @property
+    def hash(self) -> str:
+        """Hash of everything that decides ids."""
+        return hash_json(
+            {
+                "tokenizer": self.tokenizer.hash,
+                "format": asdict(self.format),
+                "images": self.images.model_dump(mode="json"),
+                "patch_px": self.patch_px,
+                "system": self.system,
+                "keep_thinking": self.keep_thinking,
+            }
+        )
+
+    def examples(self, record: Record, mode: Override = "as_is") -> list[Rendered]:
+        """The training view: each assistant turn is learnt once, after the prompt it will meet.
+
+        Args:
+            record: the conversation.
+            mode: overrides the mode of the last assistant turn.
+
+        Returns:
+            One example per group of turns (see `turns.groups`); none when nothing is supervised.
+
+        Raises:
+            ValueError: the record cannot be rendered; names it and the turn.
+        """
+        messages = overridden(record, mode)
+        sizes = [(image.width, image.height) for image in record.images]
+        return [
+            self._example(messages, sizes, group)
+            for group in groups(messages, self.keep_thinking)
+        ]  # fmt: skip
+
+    def prompt(self, messages: Sequence[Turn], sizes: Sizes, mode: Mode = "auto") -> Rendered:
+        """The serving view: ends with the opened assistant turn and, if forced, its mode token.
+
+        Args:
+            messages: the conversation, ending with a user turn.
+            sizes: (width, height) in pixels of the images that parts index.
+            mode: `think` and `nothink` prefill the mode token.
+
+        Raises:
+            UserError: the conversation cannot be answered.
+        """
+        check_prompt(messages, len(sizes))
+        tape = self._context(messages, sizes)
+        self._open(tape, len(messages), "assistant")
+        if mode != "auto":
+            forced = self.think_id if mode == "think" else self.nothink_id
+            tape.write("mode", len(messages), [forced])
+        return tape.finish(mode)
+
+    def parse(self, ids: Sequence[int], mode: Mode, finish_reason: FinishReason) -> Parsed:
+        """Generated ids back to thinking, answer and outcome; never raises.
+
+        Args:
+            ids: what was generated, without a prefilled mode token.
+            mode: that was asked for.
+            finish_reason: why generation stopped.
+        """
+        return parse(self, ids, mode, finish_reason)
+
+    def _example(self, messages: Sequence[Turn], sizes: Sizes, group: set[int]) -> Rendered:
+        last = max(group)
+        tape = self._context(messages[: last + 1], sizes, group)
+        return tape.finish("think" if thinks(messages[last]) else "nothink")
+
+    def _context(
+        self, messages: Sequence[Turn], sizes: Sizes, learnt: set[int] | frozenset[int] = frozenset()
+    ) -> Tape:
+        """The turns, those in `learnt` supervised; thinking is shown where it is learnt or kept."""
+        tape = Tape()
+        if self.system and not (messages and messages[0].role == "system"):
+            self._asked(tape, SYSTEM_TURN, Turn("system", (Part("text", self.system),)), sizes)
+        for index, turn in enumerate(messages):
+            if turn.role == "assistant":
+                shown = thinks(turn) and (self.keep_thinking or index in learnt)
+                self._answered(tape, index, turn, shown, index in learnt)
+            else:
+                self._asked(tape, index, turn, sizes)
+        return tape
+
+    def _open(self, tape: Tape, index: int, role: Role) -> None:
+        ids = [self.start_id, *self.tokenizer.encode_text(role), self.separator_id]
+        tape.write("control", index, ids + (self._after_separator if role == "assistant" else []))
+
+    def _asked(self, tape: Tape, index: int, turn: Turn, sizes: Sizes) -> None:
+        """A system or user turn; neighbouring texts are one text to the tokenizer."""
+        self._open(tape, index, turn.role)
+        text = ""
+        for part in turn.content:
+            if part.type == "text":
+                text += part.text or ""
+                continue
+            tape.write("text", index, self.tokenizer.encode_text(text))
+            text = ""
+            assert part.image is not None, "an image part has an index"
+            planned = plan(self.images, self.patch_px, *sizes[part.image])
+            tape.image(index, part.image, planned, self.image_id)
+        tape.write("text", index, self.tokenizer.encode_text(text))
+        tape.write("control", index, [self.end_id, *self._after_end])
+
+    def _answered(self, tape: Tape, index: int, turn: Turn, shown: bool, learnt: bool) -> None:
+        """An assistant turn, with its thinking if `shown`."""
+        self._open(tape, index, "assistant")
+        tape.write("mode", index, [self.think_id if shown else self.nothink_id], learnt)
+        if shown:
+            thinking = self.tokenizer.encode_text(turn.reasoning or "")
+            tape.write("thinking", index, thinking, learnt)
+            tape.write("control", index, [self.think_close_id], learnt)
+        tape.write("answer", index, self.tokenizer.encode_text(turn.text), learnt)
+        tape.write("control", index, [self.end_id], learnt)
+        tape.write("control", index, self._after_end)

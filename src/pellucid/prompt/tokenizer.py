@@ -1,0 +1,160 @@
+"""A tokenizer that loses nothing: BPE over characters, bytes for what it has not learnt.
+
+Control strings that stand in text stay text; control tokens are only ever made by id. Ids become
+text through bytes, so half a character at the end of a stream is held back and never guessed.
+
+Leaves out on purpose: other kinds of tokenizer, and any normalisation.
+"""
+
+import codecs
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+
+from pellucid.base.errors import Problem, UserError, boundary
+from pellucid.base.hashing import hash_json
+from pellucid.base.lookup import did_you_mean
+
+BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
+"""Names of the byte entries in a vocabulary."""
+
+_BYTE_NAME = re.compile(r"<0x[0-9A-F]{2}>")
+
+
+class Tokenizer:
+    """Text to ids and back.
+
+    Args:
+        source: bytes of a `tokenizers` JSON file.
+        name: what to call the file in messages.
+
+    Raises:
+        UserError: `source` is no BPE with byte fallback.
+    """
+
+    def __init__(self, source: bytes, name: str = "tokenizer.json") -> None:
+        tree = _tree(source, name)
+        self.source = source
+        self.hash = hash_json(tree)
+        """Hash of the parsed file; layout does not count."""
+        self._coder = tokenizers.Tokenizer.from_str(json.dumps(tree))
+        self._coder.encode_special_tokens = True
+        added = sorted(tree.get("added_tokens", ()), key=lambda token: int(token["id"]))
+        self._controls: dict[str, int] = {token["content"]: token["id"] for token in added}
+        self.controls = tuple(self._controls)
+        """The control strings, by id."""
+        self._control_ids = frozenset(self._controls.values())
+        self._pieces = {id_: _bytes_of(entry) for entry, id_ in tree["model"]["vocab"].items()}
+        self._pieces |= {id_: entry.encode() for entry, id_ in self._controls.items()}
+        self.size = max(self._pieces) + 1
+        """Number of ids."""
+
+    @classmethod
+    def load(cls, path: Path) -> "Tokenizer":
+        """Read a tokenizer file.
+
+        Raises:
+            DiskError: the file cannot be read.
+            UserError: it is no BPE with byte fallback.
+        """
+        with boundary("reading the tokenizer"):
+            source = path.read_bytes()
+        return cls(source, path.name)
+
+    def encode_text(self, text: str) -> list[int]:
+        """Ids of plain text; never a control id, whatever the text says.
+
+        Raises:
+            UserError: the text holds half of a surrogate pair, which no byte string can carry.
+        """
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise UserError(
+                Problem(
+                    "text", text[max(error.start - 20, 0) : error.end + 20],
+                    "holds half of a surrogate pair", "remove that character",
+                )
+            ) from error  # fmt: skip
+        ids: list[int] = self._coder.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def token_id(self, control: str) -> int:
+        """Id of a control string.
+
+        Raises:
+            UserError: there is no such control string; the nearest is suggested.
+        """
+        if control in self._controls:
+            return self._controls[control]
+        fix = did_you_mean(control, self.controls)
+        raise UserError(Problem("tokenizer", control, "is not a control token", fix))
+
+    def knows(self, id_: int) -> bool:
+        """Whether an id is in the vocabulary."""
+        return id_ in self._pieces
+
+    def is_control(self, id_: int) -> bool:
+        """Whether an id is a control token."""
+        return id_ in self._control_ids
+
+    def piece(self, id_: int, keep_control: bool = True) -> bytes:
+        """Bytes of one id; empty for unknown ids, and for control ids unless they are kept."""
+        if not keep_control and id_ in self._control_ids:
+            return b""
+        return self._pieces.get(id_, b"")
+
+    def decode(self, ids: Iterable[int], keep_control: bool = True) -> str:
+        """Text of ids; bytes that are no UTF-8 become U+FFFD.
+
+        Args:
+            ids: any integers; unknown ones are left out.
+            keep_control: spell control tokens out, rather than leave them out.
+        """
+        joined = b"".join(self.piece(id_, keep_control) for id_ in ids)
+        return joined.decode("utf-8", "replace")
+
+
+class Detokenizer:
+    """Text of a stream of ids: the pieces joined equal `Tokenizer.decode` of all ids."""
+
+    def __init__(self, tokenizer: Tokenizer, keep_control: bool = True) -> None:
+        self._tokenizer, self._keep_control = tokenizer, keep_control
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def push(self, id_: int) -> str:
+        """Text that became certain with this id; empty in the middle of a character."""
+        return self._decoder.decode(self._tokenizer.piece(id_, self._keep_control))
+
+    def finish(self) -> str:
+        """What is left at the end: U+FFFD for half a character, else nothing."""
+        return self._decoder.decode(b"", final=True)
+
+
+def _tree(source: bytes, name: str) -> Any:
+    try:
+        tree = json.loads(source)
+    except ValueError as error:
+        fix = "give a file written by the tokenizers library"
+        raise UserError(Problem(name, source, f"is not JSON ({error})", fix)) from error
+    model = tree.get("model") if isinstance(tree, dict) else None
+    model = model if isinstance(model, dict) else {}
+    vocab = model.get("vocab")
+    whole = isinstance(vocab, dict) and all(byte in vocab for byte in BYTES)
+    if model.get("type") != "BPE" or model.get("byte_fallback") is not True or not whole:
+        rule = "is not a BPE with byte fallback and all 256 byte entries"
+        raise UserError(
+            Problem(name, model.get("type"), rule, "retrain it, or use asset:tokenizer")
+        )
+    return tree
+
+
+def _bytes_of(entry: str) -> bytes:
+    """Bytes that a vocabulary entry stands for."""
+    if _BYTE_NAME.fullmatch(entry):
+        return bytes([int(entry[3:5], 16)])
+    return entry.encode("utf-8")

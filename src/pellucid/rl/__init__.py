@@ -1,0 +1,12 @@
+"""Reinforcement learning from verifiable rewards.
+
+    prompts -> rollout -> rewards -> advantages      one rollout batch, written down whole
+    policy -> objectives -> update                   a few optimizer steps on it
+    loop                                             batches, checkpoints, the final model
+
+Leaves out on purpose: a reference model and KL terms, resampling of groups without signal,
+generation that runs ahead of training, and more than one device.
+"""
+
+VERSION = 1
+"""Of what the job computes; a changed meaning raises it, and the job runs again."""

@@ -1,0 +1,161 @@
+"""One recipe through every room, as a user would: run, look, trace, gate, serve, run again."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.e2e.command import hashes, pellucid, stable_files, untimed
+
+
+def told(*arguments: object) -> Any:
+    done = pellucid(*arguments)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
+
+
+def report(home: Path) -> dict[str, Any]:
+    tree: dict[str, Any] = json.loads((home / "smoke/report/report.json").read_text("utf-8"))
+    return tree
+
+
+def test_every_job_left_an_artifact(smoke: Path) -> None:
+    assert list(hashes(smoke, "smoke")) == [
+        "data.charts", "data.shapes", "data.real",
+        "mix.captions", "mix.instruct", "mix.prompts",
+        "init", "train.align", "train.instruct", "train.long", "rl",
+        "eval.long", "eval.rl", "release",
+    ]  # fmt: skip
+
+
+def test_the_first_file_is_the_resolved_recipe(smoke: Path) -> None:
+    done = pellucid("recipe", "show", "smoke")
+    assert (smoke / "smoke" / "recipe.yaml").read_text("utf-8") == done.stdout
+
+
+def test_a_second_run_builds_nothing(smoke: Path) -> None:
+    assert told("run", "smoke", "--home", smoke, "--json")["built"] == []
+
+
+def test_two_fresh_runs_agree_in_every_byte(smoke: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    assert pellucid("run", "smoke", "--home", again).returncode == 0
+    assert stable_files(again, "smoke") == stable_files(smoke, "smoke")
+    assert untimed(report(again)) == untimed(report(smoke))
+
+
+def test_a_forced_job_comes_out_the_same_and_nothing_after_it_runs(
+    smoke: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "copy"
+    shutil.copytree(smoke, home)
+    result = told("run", "smoke", "--home", home, "--only", "mix", "--force", "--json")
+    assert result["built"] == ["mix.captions", "mix.instruct", "mix.prompts"]
+    assert hashes(home, "smoke") == hashes(smoke, "smoke")
+
+
+def test_an_edited_mix_reruns_what_it_feeds_and_nothing_else(smoke: Path) -> None:
+    change = ("--set", "data.mixes.prompts.seed=5")
+    rows = {row["name"]: row["state"] for row in told(
+        "plan", "smoke", *change, "--home", smoke, "--json"
+    )}  # fmt: skip
+    rerun = [name for name, state in rows.items() if state != "done"]
+    assert rerun == ["mix.prompts", "rl", "eval.rl", "release"]
+
+
+def test_only_without_its_parents_is_refused(tmp_path: Path) -> None:
+    done = pellucid("run", "smoke", "--home", tmp_path / "r", "--only", "rl")
+    assert done.returncode == 2
+    assert "has no result yet, and a selected job builds on it" in done.stderr
+
+
+def test_every_number_traces_to_rows_records_and_sources(smoke: Path) -> None:
+    tree = report(smoke)
+    ids = [*tree["numbers"], *tree["timing"]["numbers"]]
+    ids += [f"timing.jobs.{job}" for job in tree["timing"]["jobs"]]
+    ids += [f"{curve}[{points['points'][0][0]}]" for curve, points in tree["curves"].items()]
+    from pellucid.flow.trace import trace
+
+    for id in ids:
+        found = trace(smoke, "smoke", id)
+        types = {link.type for link in found.chain}
+        assert found.chain[0].job == found.number["job"]
+        if found.chain[0].type == "eval":
+            assert {"eval", "data"} < types and found.rows
+            assert len(found.rows) >= found.number["n"] or id.startswith("timing")
+            assert {row["record"] for row in found.rows} == {item["id"] for item in found.records}
+        if found.chain[0].type in ("train", "rl"):
+            assert {"mix", "data", "init"} <= types and found.rows
+
+
+def test_trace_prints_what_a_person_needs(smoke: Path) -> None:
+    done = pellucid("trace", "smoke", "eval.rl.charts.auto.all.accuracy", "--home", smoke)
+    assert done.returncode == 0, done.stderr
+    for word in ("rows (", "records (", "rests on:", "rl ", "mix.prompts", "data.charts", "CC0"):
+        assert word in done.stdout
+
+
+def test_an_unknown_number_suggests_the_nearest(smoke: Path) -> None:
+    done = pellucid("trace", "smoke", "eval.rl.charts.auto.all.acuracy", "--home", smoke)
+    assert done.returncode == 2
+    assert "did you mean 'eval.rl.charts.auto.all.accuracy'" in done.stderr
+
+
+def test_the_gate_ends_with_its_verdict(smoke: Path) -> None:
+    done = pellucid("gate", "smoke", "--home", smoke, "--json")
+    outcome = json.loads(done.stdout)["outcome"]
+    assert done.returncode == {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3}[outcome]
+
+
+def test_the_catalog_knows_the_model(smoke: Path) -> None:
+    (entry,) = told("catalog", "list", "--home", smoke, "--json")
+    assert entry["model"] == "smoke"
+    assert (Path(entry["path"]) / "model.safetensors").is_file()
+    assert told("catalog", "show", entry["model"], "--home", smoke, "--json") == entry
+
+
+def test_eval_of_the_released_model_repeats_the_runs_rows(smoke: Path) -> None:
+    tree = told("eval", "smoke", "smoke", "--home", smoke, "--json")["report"]
+    ours = {metric["id"].replace("eval.model.", ""): metric["value"] for metric in tree["metrics"]}
+    theirs = {
+        id.removeprefix("eval.rl."): number["value"]
+        for id, number in report(smoke)["numbers"].items()
+        if id.startswith("eval.rl.")
+    }
+    assert ours == theirs
+
+
+def test_data_show_marks_what_is_supervised(smoke: Path) -> None:
+    done = pellucid("data", "show", "smoke", "--source", "charts", "-n", "2", "--home", smoke)
+    assert done.returncode == 0, done.stderr
+    assert "«" in done.stdout and "tokens supervised" in done.stdout and "[image " in done.stdout
+
+
+def test_runs_list_and_clean(smoke: Path, tmp_path: Path) -> None:
+    home = tmp_path / "copy"
+    shutil.copytree(smoke, home)
+    (run,) = told("runs", "list", "--home", home, "--json")
+    assert run["name"] == "smoke" and run["jobs"] == 14
+    (home / "artifacts" / ".partial-train-abc").mkdir()
+    (home / "artifacts" / "data-unused").mkdir()
+    gone = told("runs", "clean", "--home", home, "--json")["removed"]
+    assert {"artifacts/.partial-train-abc", "artifacts/data-unused"} <= set(gone)
+    assert hashes(home, "smoke") == hashes(smoke, "smoke")
+    assert told("run", "smoke", "--home", home, "--json")["built"] == []
+
+
+def test_the_page_stands_alone(smoke: Path) -> None:
+    page = (smoke / "smoke/report/index.html").read_text("utf-8")
+    assert "http://" not in page.replace("http://www.w3.org", "") and "<script" not in page
+    assert page.count("<img") >= 12
+
+
+@pytest.mark.parametrize("name", ["smoke-three-stages", "smoke-one-stage"])
+def test_the_published_shapes_run_from_the_same_code(name: str, smoke: Path) -> None:
+    result = told("run", name, "--home", smoke, "--json")
+    jobs = list(result["artifacts"])
+    assert ("rl" in jobs) == (name == "smoke-one-stage")
+    stages = [job for job in jobs if job.startswith("train.")]
+    assert len(stages) == (3 if name == "smoke-three-stages" else 1)
+    assert result["verdict"]["outcome"] in ("PASS", "FAIL", "INCONCLUSIVE")
