@@ -32,7 +32,7 @@ class MixLine:
     name: str
     job: str
     summary: Mapping[str, Any]
-    """Counts, and mappings from names to counts, at any depth; each mapping becomes one bar."""
+    """Numbers, and mappings from names to counts, at any depth; each mapping becomes one bar."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,8 @@ def bootstrap_ratio(
         return None
     draws = []
     for weights in _weights(len(tops), seed, resamples, len(tops)):
-        top, bottom = weights @ tops, weights @ bottoms
+        # Not a matrix product: its rounding may follow the number of threads.
+        top, bottom = (weights * tops).sum(axis=1), (weights * bottoms).sum(axis=1)
         draws.append(top[bottom > 0] / bottom[bottom > 0])
     return _percentiles(np.concatenate(draws))
 

@@ -40,6 +40,29 @@ def names(recipe: Recipe) -> Iterator[Problem]:
         seen.add(stage.name)
 
 
+def sources(recipe: Recipe) -> Iterator[Problem]:
+    """Splits leave something to train on; a scene's ranges hold something."""
+    for name, source in recipe.data.sources.items():
+        at = f"data.sources.{name}"
+        if source.split.validation + source.split.test >= 1:
+            given = {"validation": source.split.validation, "test": source.split.test}
+            yield Problem(f"{at}.split", given, "leaves nothing to train on", "lower one of them")
+        if source.kind != "scenes":
+            continue
+        scene = source.scene
+        count = "bars" if scene.kind == "charts" else "shapes"
+        for least, most in ((f"min_{count}", f"max_{count}"), ("min_side_px", "max_side_px")):
+            low, high = getattr(scene, least), getattr(scene, most)
+            if low > high:
+                rule = f"exceeds {at}.scene.{most}={high}"
+                fix = "lower the first or raise the second"
+                yield Problem(f"{at}.scene.{least}", low, rule, fix)
+        if scene.kind == "charts" and scene.max_value < scene.max_bars:
+            rule = f"gives fewer values than {at}.scene.max_bars={scene.max_bars} bars"
+            fix = "raise the first or lower the second"
+            yield Problem(f"{at}.scene.max_value", scene.max_value, rule, fix)
+
+
 def stages(recipe: Recipe) -> Iterator[Problem]:
     """Stages train something, for a stated batch, within the model's context."""
     context = recipe.model.decoder.context_tokens if recipe.model.kind == "build" else None
@@ -209,7 +232,14 @@ def _warmup(field: str, schedule: Schedule) -> Iterator[Problem]:
         yield Problem(field, given, "gives the warm-up twice", "set one of the two")
 
 
-RULES: tuple[Callable[[Recipe], Iterator[Problem]], ...] = (names, model, stages, rl, release)
+RULES: tuple[Callable[[Recipe], Iterator[Problem]], ...] = (
+    names,
+    sources,
+    model,
+    stages,
+    rl,
+    release,
+)
 
 
 def conflicts(recipe: Recipe) -> list[Problem]:

@@ -1,0 +1,99 @@
+"""Three splits, dealt by group, and the check that nothing crosses them.
+
+A group (a scene seed, a picture, what shares a picture) is dealt by a hash of the seed and the
+group's name: adding, removing or reordering other rows moves nothing. Leaves out on purpose:
+near duplicates; the check here is exact on (pixel hashes, question, gold).
+"""
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import final
+
+from pellucid.base.seeds import derive
+from pellucid.recipe.data import SplitShares
+from pellucid.schema.record import Record, Split
+from pellucid.store import Store
+
+
+def deal(seed: int, group: str, shares: SplitShares) -> Split:
+    """The split of a group: a point in [0, 1) against the shares, test first.
+
+    >>> deal(0, "a", SplitShares(validation=0, test=0.999999))
+    'test'
+    """
+    point = derive(seed, "split", group) / 2**63
+    if point < shares.test:
+        return "test"
+    return "validation" if point < shares.test + shares.validation else "train"
+
+
+@final
+class Groups:
+    """Joins names into groups: what shares a name, directly or through others, is one group."""
+
+    def __init__(self) -> None:
+        self._parent: dict[str, str] = {}
+
+    def join(self, names: Sequence[str]) -> None:
+        """Put all `names` into one group."""
+        roots = [self.root(name) for name in names]
+        least = min(roots)
+        for root in roots:
+            self._parent[root] = least
+
+    def root(self, name: str) -> str:
+        """The group of a name: its least name, whatever the order of the joins."""
+        parent = self._parent.setdefault(name, name)
+        while parent != self._parent[parent]:
+            parent = self._parent[parent]
+        self._parent[name] = parent
+        return parent
+
+
+Key = tuple[Hashable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """One (pixel hashes, question, gold) that stands in more than one split."""
+
+    question: str
+    gold: str
+    ids: tuple[tuple[Split, str], ...]
+    """Split and id of every record that has it, sorted."""
+
+
+def content_key(store: Store, record: Record) -> Key:
+    """What two records share when one gives the other away.
+
+    The pixels of all images in order, all that the user says, and the gold (the last reply when
+    there is no gold answer); case and spacing do not count.
+    """
+    pixels = tuple(store.pixel_hash(image.sha256) for image in record.images)
+    question = " ".join(turn.text for turn in record.messages if turn.role == "user")
+    gold = record.answer.gold if record.answer else record.messages[-1].text
+    return pixels, _plain(question), _plain(gold)
+
+
+def keys_of(stores: Iterable[Store], split: Split) -> set[Key]:
+    """The keys of every record of one split."""
+    return {content_key(store, record) for store in stores for record in store.records(split)}
+
+
+def overlaps(stores: Iterable[Store]) -> list[Overlap]:
+    """Every key that stands in more than one split, over all stores; empty when sound."""
+    found: dict[Key, set[tuple[Split, str]]] = {}
+    for store in stores:
+        for record in store.records():
+            key = content_key(store, record)
+            found.setdefault(key, set()).add((record.source.split, record.id))
+    crossing = [
+        Overlap(str(key[1]), str(key[2]), tuple(sorted(ids)))
+        for key, ids in found.items()
+        if len({split for split, _ in ids}) > 1
+    ]
+    return sorted(crossing, key=lambda overlap: overlap.ids)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())

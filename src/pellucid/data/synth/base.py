@@ -1,0 +1,186 @@
+"""What every scene family gives back, and the few things that all of them draw with.
+
+A family owns its data: it draws the data from the seed, then the pixels, then computes questions,
+answers and steps. Boxes are pixels `(x0, y0, x1, y1)`, the last two exclusive, until they leave a
+family as [0, 1] with four decimals. Leaves out on purpose: anything that knows of records.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+from random import Random
+from typing import Any, TypeVar
+
+from PIL import Image, ImageDraw, ImageFont
+
+from pellucid.base.errors import Problem, UserError
+from pellucid.base.paths import ASSETS
+from pellucid.base.seeds import derive
+from pellucid.schema.record import COORDINATE_DECIMALS, Answer
+
+Box = tuple[int, int, int, int]
+Rgb = tuple[int, int, int]
+T = TypeVar("T")
+
+ATTEMPTS = 400
+"""Layouts tried for one scene before its options are called impossible."""
+
+BACKGROUNDS: tuple[Rgb, ...] = (
+    (255, 255, 255), (250, 248, 240), (240, 246, 252), (244, 250, 240), (246, 242, 250),
+)  # fmt: skip
+INK: Rgb = (20, 20, 20)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An encoded picture."""
+
+    png: bytes
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One question and what the assistant says; `reasoning` makes it think."""
+
+    question: str
+    reply: str
+    reasoning: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One conversation about the scene; `answer` is the gold of its last question."""
+
+    task: str
+    asks: tuple[Ask, ...]
+    answer: Answer | None
+    pictures: tuple[int, ...] = (0,)
+    """Which of the scene's pictures are shown, before the first question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Pictures of one seed, the exact facts behind them, and what can be asked."""
+
+    pictures: tuple[Picture, ...]
+    facts: dict[str, Any]
+    """JSON; boxes are [0, 1]."""
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A row of the table of families."""
+
+    version: int
+    """Raised when the same options and seed would give another scene."""
+    draw: Callable[[Any, int], Scene]
+    """(options, seed) -> scene, a pure function."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text and where it goes."""
+
+    text: str
+    font: ImageFont.FreeTypeFont
+    origin: tuple[int, int]
+    box: Box
+    """What its ink may cover."""
+    fill: Rgb = INK
+
+
+def ask(task: str, question: str, answer: Answer, reasoning: str | None = None) -> Item:
+    """One question about the first picture, answered with the gold."""
+    return Item(task, (Ask(question, answer.gold, reasoning),), answer)
+
+
+def number(value: int) -> Answer:
+    """The gold of a number."""
+    return Answer("number", str(value))
+
+
+def box_answer(box: Box, width: int, height: int) -> Answer:
+    """The gold of a box: a JSON list of four decimals in [0, 1].
+
+    >>> box_answer((8, 0, 16, 30), 64, 60).gold
+    '[0.1250, 0.0000, 0.2500, 0.5000]'
+    """
+    values = ", ".join(f"{value:.{COORDINATE_DECIMALS}f}" for value in unit(box, width, height))
+    return Answer("box", f"[{values}]")
+
+
+def choice(rng: Random, right: str, wrong: Sequence[str]) -> tuple[str, Answer]:
+    """Lettered options in seeded order, as lines to put under a question, and the gold letter."""
+    options = [right, *wrong]
+    rng.shuffle(options)
+    letters = "ABCDEFGH"[: len(options)]
+    lines = "".join(f"\n{letter}. {text}" for letter, text in zip(letters, options, strict=True))
+    return lines, Answer("choice", letters[options.index(right)], (right,))
+
+
+def unit(box: Box, width: int, height: int) -> list[float]:
+    """A box in pixels as [0, 1] coordinates, four decimals."""
+    sizes = (width, height, width, height)
+    return [
+        round(value / size, COORDINATE_DECIMALS) for value, size in zip(box, sizes, strict=True)
+    ]
+
+
+def clash(a: Box, b: Box, gap: int) -> bool:
+    """Whether two boxes overlap or come closer than `gap` pixels."""
+    return a[0] < b[2] + gap and b[0] < a[2] + gap and a[1] < b[3] + gap and b[1] < a[3] + gap
+
+
+def inside(box: Box, width: int, height: int, margin: int = 1) -> bool:
+    """Whether a box keeps `margin` pixels from the picture's edge."""
+    x0, y0, x1, y1 = box
+    return x0 >= margin and y0 >= margin and x1 <= width - margin and y1 <= height - margin
+
+
+def first_fit(family: str, seed: int, options: object, attempt: Callable[[Random], T | None]) -> T:
+    """The first layout that fits, tried with the random streams of attempts 0, 1, 2, ...
+
+    Raises:
+        UserError: none of `ATTEMPTS` fits; the options ask for too much in too small a picture.
+    """
+    for count in range(ATTEMPTS):
+        found = attempt(Random(derive(seed, family, "layout", count)))
+        if found is not None:
+            return found
+    rule = f"asks for more than fits into a picture (scene seed {seed})"
+    fix = "raise max_side_px or lower the counts"
+    raise UserError(Problem(f"scene ({family})", str(options), rule, fix))
+
+
+@cache
+def font(size_px: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """The shipped font. Basic layout, so that glyphs do not depend on optional libraries."""
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return ImageFont.truetype(
+        ASSETS / "fonts" / name, size_px, layout_engine=ImageFont.Layout.BASIC
+    )
+
+
+def set_text(text: str, face: ImageFont.FreeTypeFont, x: float, y: int, fill: Rgb = INK) -> Text:
+    """A text centred at `x`, its line starting at `y`."""
+    left, top, right, bottom = (int(side) for side in face.getbbox(text))
+    start = round(x - (left + right) / 2)
+    box = (start + left, y + top, start + right, y + bottom)
+    return Text(text, face, (start, y), box, fill)
+
+
+def draw_texts(draw: ImageDraw.ImageDraw, texts: Iterable[Text]) -> None:
+    """Draw texts where they were set."""
+    for text in texts:
+        draw.text(text.origin, text.text, font=text.font, fill=text.fill)
+
+
+def encode(picture: Image.Image) -> Picture:
+    """A PNG whose bytes depend on the pixels alone."""
+    out = BytesIO()
+    picture.save(out, "PNG", compress_level=9)
+    return Picture(out.getvalue(), picture.width, picture.height)
