@@ -51,16 +51,17 @@ def models() -> tuple[Any, ...]:
     return get_args(get_args(Check)[0])
 
 
+methods = st.sampled_from(["wilson", "paired-cluster-bootstrap"])
 intervals = st.lists(st.floats(-1, 1), min_size=3, max_size=3).map(sorted)
 
 
 @pytest.mark.parametrize("kind", sorted(CHECKS))
-@given(interval=intervals, lift=st.floats(0, 1), n=st.integers(1, 500))
+@given(interval=intervals, lift=st.floats(0, 1), n=st.integers(1, 500), method=methods)
 def test_a_better_metric_is_never_judged_worse(
-    kind: str, interval: list[float], lift: float, n: int
+    kind: str, interval: list[float], lift: float, n: int, method: str
 ) -> None:
     low, value, high = interval
-    before = metric(low=low, value=value, high=high, n=n, scored=n)
+    before = metric(low=low, value=value, high=high, n=n, scored=n, method=method)
     step = lift * BETTER[kind]
     after = replace(before, low=low + step, value=value + step, high=high + step)
     assert ORDER[judge(kind, after).outcome] >= ORDER[judge(kind, before).outcome]
@@ -115,13 +116,16 @@ def test_what_was_not_measured_never_passes_nor_fails(
     assert result.outcome == "INCONCLUSIVE" and result.why
 
 
-@pytest.mark.parametrize("kind", ["no_regression", "floor", "ceiling"])
-def test_items_that_all_agree_need_enough_of_them(kind: str) -> None:
+@pytest.mark.parametrize("kind", sorted(CHECKS))
+def test_resampled_items_that_all_agree_need_enough_of_them(kind: str) -> None:
     """A resampled interval of no width is no evidence: 1 - 0.025 ** (1 / n) may still differ."""
     at = line(kind) + BETTER[kind] * 0.1
-    few = judge(kind, metric(low=at, value=at, high=at, n=4, scored=4))
-    assert few.outcome == "INCONCLUSIVE"
+
+    def alike(n: int) -> CheckResult:
+        told = {"low": at, "value": at, "high": at, "n": n, "scored": n}
+        return judge(kind, metric(**told, method="paired-cluster-bootstrap"))
+
     # 0.9 ** n <= 0.025 first holds for n = 36 (0.9 ** 35 = 0.02503, 0.9 ** 36 = 0.02253).
-    assert few.needed_n == 36
-    assert judge(kind, metric(low=at, value=at, high=at, n=35, scored=35)).outcome != "PASS"
-    assert judge(kind, metric(low=at, value=at, high=at, n=36, scored=36)).outcome == "PASS"
+    assert alike(4).outcome == "INCONCLUSIVE" and alike(4).needed_n == 36
+    assert alike(35).outcome == "INCONCLUSIVE"
+    assert alike(36).outcome == "PASS"

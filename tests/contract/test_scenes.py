@@ -392,7 +392,7 @@ def changed(question: str, facts: Facts) -> str:
         if "added" in text:
             true = name not in before and name in after
         elif "removed" in text:
-            true = name in before and before[name] not in after.values()
+            true = name in before and name not in after  # a recoloured shape counts as gone
         else:
             true = name in before and after.get((end, kind)) == before[name]
         right += [text] if true else []

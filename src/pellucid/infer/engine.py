@@ -84,7 +84,8 @@ class Engine:
             dtype: arithmetic, "float32" or "bfloat16".
         """
         assert slots >= 1, f"an engine needs a slot, got {slots}"
-        self._model_id = model_id
+        self._model, self._model_id = model, model_id
+        self._device, self._dtype = device, dtype
         self._processor, self._renderer = processor, processor.renderer
         self._context_tokens = context_tokens
         self._slots = Slots(model, self._renderer, slots, context_tokens, device, dtype)
@@ -129,6 +130,11 @@ class Engine:
         files = sorted(path for path in folder.iterdir() if path.is_file())
         model_id = hash_json({path.name: hash_file(path) for path in files})
         return cls(model, Processor(renderer), slots, longest, model_id, device, dtype)
+
+    def resized(self, slots: int) -> "Engine":
+        """Another engine on the same weights, with its own slots."""
+        shared = self._model, self._processor, slots, self._context_tokens, self._model_id
+        return Engine(*shared, self._device, self._dtype)
 
     @property
     def model_id(self) -> str:

@@ -56,9 +56,10 @@ def decoder_attention(
     With `segments` the mask is not looked at: the segments say it all.
     """
     if segments is None:
-        return sdpa_attention_forward(
+        stock, _ = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
         )
+        return stock, None
     packed = packed_attention(
         query[0].transpose(0, 1),
         key[0].transpose(0, 1),

@@ -120,7 +120,8 @@ def _skeleton(config: PellucidConfig) -> PellucidForConditionalGeneration:
     model.generation_config.do_sample = False
     model.generation_config.eos_token_id = config.text_config.eos_token_id
     model.generation_config.pad_token_id = config.text_config.pad_token_id
-    return model.eval()
+    model.eval()
+    return model
 
 
 def _weights(model: PellucidForConditionalGeneration) -> dict[str, Tensor]:
@@ -158,15 +159,16 @@ def _read_config(path: Path) -> PellucidConfig:
         fields = json.loads(text)
         if fields.get("model_type") != PellucidConfig.model_type:
             raise ValueError(f"model_type is {fields.get('model_type')!r}")
-        return PellucidConfig.from_dict(fields)
+        config: PellucidConfig = PellucidConfig.from_dict(fields)
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise _damaged(path, str(error)) from error
+    return config
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:
     with boundary("reading the checkpoint"):
         try:
-            return load_file(path)
+            return dict(load_file(path))
         except SafetensorError as error:
             raise _damaged(path, str(error)) from error
 

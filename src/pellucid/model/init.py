@@ -27,7 +27,6 @@ _EMBEDDING = re.compile(r"embed_tokens|lm_head")
 _TO_RESIDUAL = re.compile(r"(o_proj|out_proj|down_proj|fc2)\.weight$")
 
 
-@torch.no_grad()
 def init_weights(model: PellucidForConditionalGeneration, seed: int) -> None:
     """Overwrite every parameter."""
     layers = {
@@ -35,18 +34,19 @@ def init_weights(model: PellucidForConditionalGeneration, seed: int) -> None:
         "decoder": model.config.text_config.num_hidden_layers,
     }
     last = [name for name, _ in model.projector.named_parameters() if name.endswith("weight")][-1]
-    for name, parameter in model.named_parameters():
-        if parameter.ndim == 1:
-            parameter.fill_(1.0 if _is_norm(name) else 0.0)
-            continue
-        std = _std(name, parameter)
-        if _TO_RESIDUAL.search(name):
-            std /= (2 * layers[name.partition(".")[0]]) ** 0.5
-        if name == f"projector.{last}":
-            std *= PROJECTOR_SHRINK
-        generator = torch.Generator().manual_seed(derive(seed, "weights", name))
-        parameter.copy_(torch.randn(parameter.shape, generator=generator) * std)
-    _clear_padding(model.get_input_embeddings())
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.ndim == 1:
+                parameter.fill_(1.0 if _is_norm(name) else 0.0)
+                continue
+            std = _std(name, parameter)
+            if _TO_RESIDUAL.search(name):
+                std /= (2 * layers[name.partition(".")[0]]) ** 0.5
+            if name == f"projector.{last}":
+                std *= PROJECTOR_SHRINK
+            generator = torch.Generator().manual_seed(derive(seed, "weights", name))
+            parameter.copy_(torch.randn(parameter.shape, generator=generator) * std)
+        _clear_padding(model.get_input_embeddings())
 
 
 def _is_norm(name: str) -> bool:

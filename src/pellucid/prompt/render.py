@@ -167,7 +167,10 @@ class Renderer:
         return tape.finish("think" if thinks(messages[last]) else "nothink")
 
     def _context(
-        self, messages: Sequence[Turn], sizes: Sizes, learnt: set[int] | frozenset[int] = frozenset()
+        self,
+        messages: Sequence[Turn],
+        sizes: Sizes,
+        learnt: set[int] | frozenset[int] = frozenset(),
     ) -> Tape:
         """The turns, those in `learnt` supervised; thinking is shown where it is learnt or kept."""
         tape = Tape()

@@ -3,7 +3,8 @@
     python -m pellucid.prompt.scene_language
 
 Charts, shapes, receipts, screens, geometry and tables: questions, steps and answers as they are
-asked of drawn pictures, from made-up facts. Nothing is drawn, and no model is trained on this text.
+asked of drawn pictures, from made-up facts; the words of charts and shapes are those of the scene
+generators in `data`. Nothing is drawn, and no model is trained on this text.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,26 +14,16 @@ from pellucid.base.paths import write_text
 from pellucid.base.seeds import derive
 from pellucid.prompt.train_tokenizer import FOLDER
 
-COLOURS = (
-    "red orange yellow green blue purple pink brown grey black white cyan magenta teal navy gold"
-).split()
+COLOURS = "red orange yellow green blue purple pink brown grey black white".split()
 LABELS = (
-    "apples pears plums lemons cherries grapes bread milk rice tea coffee sugar salt "
-    "Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May "
-    "June July August September October November December north south east west Paris London "
-    "Berlin Madrid Rome Oslo Tokyo Cairo Lima Delhi cats dogs birds fish horses sheep goats cows "
-    "cars buses trains bikes boats planes books pens bags shoes hats coats cups plates lamps"
+    "ant bee cat cow dog elk fox hen owl pig rat yak "
+    "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec "
+    "egg fig ham jam nut oat pea pie rye soy tea yam "
+    "Ann Ben Eva Ida Jim Kim Lea Max Ned Pam Ray Sue"
 ).split()
-TITLES = (
-    "Sales by month,Visitors by day,Books read,Fruit sold,Rain by month,Units shipped,Votes,"
-    "Animals on the farm,Goals scored,Hours worked,Orders by city,Points by team,Cups of tea,"
-    "Temperature,Profit by region,Students by class,Energy used,Tickets sold"
-).split(",")
-KINDS = "circle square triangle diamond star cross rectangle pentagon hexagon arrow line".split()
-PLACES = (
-    "top left,top centre,top right,middle left,centre,middle right,bottom left,bottom centre,"
-    "bottom right"
-).split(",")
+TITLES = "Rain Sales Visits Votes Stock Trips Goals Steps Books Calls".split()
+KINDS = "circle square triangle diamond".split()
+ROWS, COLUMNS = ("top", "middle", "bottom"), ("left", "centre", "right")
 RELATIONS = ("left of", "right of", "above", "below")
 GOODS = (
     "bread milk eggs butter cheese rice pasta tea coffee juice water apples bananas tomatoes "
@@ -45,7 +36,9 @@ BUTTONS = (
     "Undo,Redo,Accept,Decline,Play,Pause,Profile,Messages,Notifications"
 ).split(",")
 WIDGETS = "button,link,text field,check box,icon,tab,menu item,slider,switch,dialog".split(",")
-NAMES = "Ada Ben Cara Dan Emma Finn Grace Hugo Ivy Jack Kate Leo Mia Noah Olga Paul Rosa Sam".split()
+NAMES = (
+    "Ada Ben Cara Dan Emma Finn Grace Hugo Ivy Jack Kate Leo Mia Noah Olga Paul Rosa Sam".split()
+)
 FIELDS = "name age city score height weight price year total rank points team country".split()
 
 Lines = Iterator[str]
@@ -62,81 +55,81 @@ def _choices(options: list[str]) -> str:
     return "\n".join(f"{letter}. {text}" for letter, text in zip("ABCDEFGH", options, strict=False))
 
 
-def _times(count: int, noun: str) -> str:
-    if count == 0:
-        return f"no {noun}s"
-    return f"{count} {noun}" + ("" if count == 1 else "s")
-
-
 def _charts(random: Random) -> Lines:
-    bars = [
-        (label, colour, random.randint(1, 99))
-        for label, colour in zip(random.sample(LABELS, 4), random.sample(COLOURS, 4), strict=True)
-    ]
-    largest = "ABCD"[max(range(4), key=lambda index: bars[index][2])]
-    (one, tint, high), (two, hue, low) = sorted(bars[:2], key=lambda bar: -bar[2])
-    yield from (
-        f"A bar chart titled {random.choice(TITLES)} with {len(bars)} bars.",
-        " ".join(f"{label} is {colour} with value {value}." for label, colour, value in bars[:3]),
+    count = random.randint(3, 5)
+    bars = list(
+        zip(
+            random.sample(LABELS, count),
+            random.sample(COLOURS[:8], count),
+            random.sample(range(1, 100), count),
+            strict=True,
+        )
     )
+    listed = [f"{label} is {colour} with value {value}" for label, colour, value in bars]
+    yield (
+        f'A bar chart titled "{random.choice(TITLES)}" with {count} bars. '
+        f"From left to right, {', '.join(listed[:-1])} and {listed[-1]}."
+    )
+    best = max(bars, key=lambda bar: bar[2])[0]
+    (one, tint, high), (two, _, low) = sorted(bars[:2], key=lambda bar: -bar[2])
+    steps = f"{one} {high}, {two} {low}. {high}"
+    added, left = f"{steps} + {low} = {high + low}.", f"{steps} - {low} = {high - low}."
     asked = [
-        (f"How many bars does the chart have?\n{len(bars)}",),
-        (f"What is the value of the bar labelled {one}?\n{high}",),
-        (f"What is the value of the {hue} bar?\n{low}",),
-        (f"Which bar is the largest?\n{_choices([bar[0] for bar in bars])}\n{largest}",),
-        (f"Where is the {tint} bar? Give its box.\n{_box(random)}",),
-        (
-            f"What is the sum of {one} and {two}?",
-            f"{one} is {high} and {two} is {low}. {high} + {low} = {high + low}\n{high + low}",
-        ),
-        (
-            f"How much larger is {one} than {two}? What is the difference?",
-            f"The {tint} bar is {high}. The {hue} bar is {low}. "
-            f"{high} - {low} = {high - low}\n{high - low}",
-        ),
-        (f"Which bar has the smallest value, {one} or {two}?\n{two}",),
-        (f"Is {one} larger than {two}?\nyes", f"Is the {hue} bar taller than the {tint} bar?\nno"),
+        f"Describe the picture.\nHow many bars are there?\n{count}",
+        f"Write down everything the chart shows.\nHow many bars does the chart have?\n{count}",
+        f"What is the value of the {one} bar?\n{high}",
+        f"Which value does the {tint} bar show?\n{high}",
+        f"Where is the {one} bar? Give its box.\n{_box(random)}",
+        f"Give the box of the {tint} bar.\n{_box(random)}",
+        f"Which bar is the tallest?\n{best}",
+        f"Which bar has the largest value?\n{_choices([bar[0] for bar in bars])}",
+        f"What is the sum of {one} and {two}?\n{added}\n{high + low}",
+        f"How much are {one} and {two} together?\n{added}\n{high + low}",
+        f"How much larger is {one} than {two}?\n{left}\n{high - low}",
+        f"How much more is {one} than {two}?\n{left}\n{high - low}",
+        f"What is the value of {one}?\n{high}\nAnd together with {two}?\n{added}",
     ]
-    for lines in random.sample(asked, 2):
-        yield from lines
+    yield from random.sample(asked, 2)
 
 
 def _shapes(random: Random) -> Lines:
-    first, second, third = random.sample(COLOURS[:9], 3)
+    a, b, c = random.sample(COLOURS[:6], 3)
     kind, other = random.sample(KINDS, 2)
-    many, few = random.randint(1, 6), random.randint(0, 4)
-    place = random.choice(PLACES)
-    yield f"A {first} {kind} at the {place} and a {second} {other} at the {random.choice(PLACES)}."
+    many, few = random.randint(1, 5), random.randint(0, 3)
+    places = [f"{random.choice(ROWS)} {random.choice(COLUMNS)}" for _ in range(3)]
+    yield (
+        f"{many + few} shapes. A {a} {kind} at the {places[0]}, a {b} {other} at the {places[1]} "
+        f"and a {c} {kind} at the {places[2]}."
+    )
+    counts = f"{a} {many}, {b} {few}."
+    added = f"{counts} {many} + {few} = {many + few}."
+    compared = f"{many} > {few}, so {a}." if many > few else f"{few} > {many}, so {b}."
     asked = [
-        (f"How many shapes are there?\n{many + few}",),
-        (f"How many {first} shapes are in the picture?\n{many}",),
-        (f"Where is the {first} {kind}? Give its bounding box.\n{_box(random)}",),
-        (
-            f"Are there more {first} or more {second} shapes? Answer with the colour, or equal.",
-            f"There are {_times(many, first + ' shape')} and {_times(few, second + ' shape')}.",
-            "equal" if many == few else first if many > few else second,
+        f"Describe the picture.\nHow many shapes are there?\n{many + few}",
+        f"List every shape and where it is.\nCount the shapes.\n{many + few}",
+        f"How many {a} shapes are there?\n{many}",
+        f"How many shapes are {b}?\n{few}",
+        f"Where is the {a} {kind}? Give its box.\n{_box(random)}",
+        f"Give the box of the {b} {other}.\n{_box(random)}",
+        f'Are more shapes {a} or {b}? Answer with the colour, or "equal".\n{counts} '
+        + (f"{many} = {few}.\nequal" if many == few else compared),
+        f"How many {a} and {b} shapes are there together?\n{added}\n{many + few}",
+        f"How many shapes are {a} or {b}?\n{added}\n{many + few}",
+        f"How many {a} shapes are there?\n{many}\nAnd together with the {b} ones?\n{added}",
+        f"Where is the {a} {kind}, seen from the {b} {other}?\n"
+        + _choices(random.sample(RELATIONS, 4)),
+        "What changed from the first picture to the second?\n"
+        + _choices(
+            [
+                f"The {a} {kind} was added.",
+                f"The {b} {other} was removed.",
+                f"The {a} {other} became {c}.",
+            ]
         ),
-        (
-            f"How many {first} and {second} shapes are there in total?",
-            f"I count {many} {first} and {few} {second}. {many} + {few} = {many + few}\n"
-            f"{many + few}",
-        ),
-        (
-            f"Where is the {first} {kind} relative to the {second} {other}?",
-            _choices(list(RELATIONS)) + f"\n{random.choice(RELATIONS)}",
-        ),
-        (
-            "What has changed from the first picture to the second?",
-            _choices([
-                f"The {first} {kind} was added.", f"The {second} {other} was removed.",
-                f"The {first} {other} turned {third}.", f"The {second} {kind} became {third}.",
-            ]),
-        ),
-        (f"What colour is the {kind} at the {place}?\n{first}",),
-        (f"Is there a {third} {other}?\n{random.choice(('yes', 'no'))}",),
-    ]  # fmt: skip
-    for lines in random.sample(asked, 2):
-        yield from lines
+        f"What colour is the {kind} at the {places[0]}?\n{a}",
+        f"Is there a {c} {other} in the picture?\n{random.choice(('yes', 'no'))}",
+    ]
+    yield from random.sample(asked, 2)
 
 
 def _receipts(random: Random) -> Lines:
@@ -252,13 +245,20 @@ def _tables(random: Random) -> Lines:
         yield from lines
 
 
+def _words(random: Random) -> Lines:
+    """Names as answers: alone on their lines, where no space comes before them."""
+    words = [*LABELS, *COLOURS, *KINDS, *RELATIONS, *TITLES, "equal", "yes", "no"]
+    yield from random.sample(words, len(words))
+
+
 FAMILIES: dict[str, tuple[Family, int]] = {
-    "charts": (_charts, 66),
-    "shapes": (_shapes, 66),
+    "charts": (_charts, 72),
+    "shapes": (_shapes, 72),
     "receipts": (_receipts, 50),
     "screens": (_screens, 60),
     "geometry": (_geometry, 40),
     "tables": (_tables, 50),
+    "words": (_words, 6),
 }
 """Each family and how many scenes are told of it."""
 

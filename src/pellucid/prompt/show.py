@@ -51,10 +51,10 @@ def _image(plan: Plan) -> str:
 
 
 def _printable(text: str) -> str:
-    """Text with unprintable characters as Python escapes.
+    r"""Text with unprintable characters as Python escapes.
 
-    >>> _printable("a\\r")
-    'a\\\\r'
+    >>> print(_printable("a\r"))
+    a\r
     """
     return "".join(
         character if character == "\n" or character.isprintable() else _escaped(character)

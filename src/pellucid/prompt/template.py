@@ -103,17 +103,17 @@ def chat_template(
 
 
 def _literal(text: str) -> str:
-    """A string of Jinja, in ASCII.
+    r"""A string of Jinja, in ASCII.
 
-    >>> _literal('a "b"')
-    '"a \\\\x22b\\\\x22"'
+    >>> print(_literal('a "b"'))
+    "a \x22b\x22"
     """
     return '"' + "".join(_character(character) for character in text) + '"'
 
 
 def _character(character: str) -> str:
     code = ord(character)
-    if 32 <= code < 127 and character not in "\"\\{}%#":
+    if 32 <= code < 127 and character not in '"\\{}%#':
         return character
     if code < 256:
         return f"\\x{code:02x}"

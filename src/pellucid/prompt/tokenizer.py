@@ -41,8 +41,8 @@ class Tokenizer:
         self.source = source
         self.hash = hash_json(tree)
         """Hash of the parsed file; layout does not count."""
-        self._coder = tokenizers.Tokenizer.from_str(json.dumps(tree))
-        self._coder.encode_special_tokens = True
+        self._core = tokenizers.Tokenizer.from_str(json.dumps(tree))
+        self._core.encode_special_tokens = True
         added = sorted(tree.get("added_tokens", ()), key=lambda token: int(token["id"]))
         self._controls: dict[str, int] = {token["content"]: token["id"] for token in added}
         self.controls = tuple(self._controls)
@@ -80,7 +80,7 @@ class Tokenizer:
                     "holds half of a surrogate pair", "remove that character",
                 )
             ) from error  # fmt: skip
-        ids: list[int] = self._coder.encode(text, add_special_tokens=False).ids
+        ids: list[int] = self._core.encode(text, add_special_tokens=False).ids
         return ids
 
     def token_id(self, control: str) -> int:

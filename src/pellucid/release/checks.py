@@ -10,6 +10,7 @@ resampled by cluster) is measured where the rows are and handed in as a metric.
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pellucid.recipe.release import CeilingCheck, FloorCheck, NoRegressionCheck
@@ -25,6 +26,8 @@ MAX_UNSCORED_SHARE = 0.05
 """With more unscored and failed items than this, the rest may not speak for all."""
 TAIL = 0.025
 """Probability on either side of a 95 % interval."""
+TOUCHING = 1e-9
+"""A value this near to a line lies on it."""
 
 
 def floor(name: str, options: FloorCheck, metrics: Metrics, pairs: Pairs) -> CheckResult:
@@ -43,7 +46,7 @@ def floor(name: str, options: FloorCheck, metrics: Metrics, pairs: Pairs) -> Che
     low, high = _interval(metric)
     outcome = _above(low, high, options.at_least)
     why = f"{_numbers(metric, low, high)}; the floor is {_short(options.at_least)}"
-    return _result(name, options.kind, outcome, why, metric, options.at_least, (low, high))
+    return _result(name, options.kind, outcome, why, metric, options.at_least)
 
 
 def ceiling(name: str, options: CeilingCheck, metrics: Metrics, pairs: Pairs) -> CheckResult:
@@ -62,7 +65,7 @@ def ceiling(name: str, options: CeilingCheck, metrics: Metrics, pairs: Pairs) ->
     low, high = _interval(metric)
     outcome = _above(-high, -low, -options.at_most)
     why = f"{_numbers(metric, low, high)}; the ceiling is {_short(options.at_most)}"
-    return _result(name, options.kind, outcome, why, metric, options.at_most, (low, high))
+    return _result(name, options.kind, outcome, why, metric, options.at_most)
 
 
 def no_regression(
@@ -97,11 +100,8 @@ def no_regression(
         f"{_short(new.value)} against {_short(old.value)}: "
         f"{_numbers(difference, low, high)}; the margin is {_short(options.margin)}"
     )
-    line = -options.margin
-    result = _result(name, options.kind, outcome, why, difference, line, (low, high))
-    return CheckResult(
-        result.name, result.kind, result.outcome, result.why, evidence, result.needed_n
-    )
+    result = _result(name, options.kind, outcome, why, difference, -options.margin)
+    return replace(result, evidence=evidence)
 
 
 CHECKS: dict[str, CheckFunction] = {
@@ -124,7 +124,7 @@ def needed_items(n: int, value: float, line: float, low: float, high: float) -> 
     """
     distance = abs(value - line)
     half = value - low if value >= line else high - value
-    if distance < 1e-9 or half <= 0:
+    if distance < TOUCHING or half <= 0:
         return None
     return max(n + 1, math.ceil(n * (half / distance) ** 2 - 1e-9))
 
@@ -172,16 +172,20 @@ def _unpaired(new: Metric, old: Metric, difference: Metric) -> str:
 
 
 def _interval(metric: Metric) -> tuple[float, float]:
-    """The metric's bounds; a share's bounds of no width are widened to what n items can show.
+    """The metric's bounds; a bootstrapped share's are widened to what n items can show at best.
 
     Resampling items that all agree gives a width of 0, however few they are. With n items alike, a
-    share of up to 1 - 0.025 ** (1 / n) that differ stays possible (Clopper-Pearson).
+    share of up to 1 - 0.025 ** (1 / n) that differs stays possible (Clopper-Pearson).
     """
     assert metric.value is not None and metric.low is not None and metric.high is not None
-    if metric.high > metric.low or metric.unit != "share":
+    if not _resampled(metric):
         return metric.low, metric.high
     slack = 1 - TAIL ** (1 / metric.scored)
-    return metric.value - slack, metric.value + slack
+    return min(metric.low, metric.value - slack), max(metric.high, metric.value + slack)
+
+
+def _resampled(metric: Metric) -> bool:
+    return metric.unit == "share" and "bootstrap" in metric.method
 
 
 def _numbers(metric: Metric, low: float, high: float) -> str:
@@ -202,22 +206,24 @@ def _result(
     why: str,
     metric: Metric,
     line: float,
-    interval: tuple[float, float],
 ) -> CheckResult:
     needed = None
     if outcome == "INCONCLUSIVE":
-        needed = _needed(metric, line, interval)
+        needed = _needed(metric, line)
         why += f"; about {needed} items would decide it" if needed else "; no count would decide it"
     return CheckResult(name, kind, outcome, why, (metric.id,), needed)
 
 
-def _needed(metric: Metric, line: float, interval: tuple[float, float]) -> int | None:
-    assert metric.value is not None, f"{metric.id} was judged without a value"
+def _needed(metric: Metric, line: float) -> int | None:
+    """Items after which neither the interval's own width nor the widening reaches the line."""
+    assert metric.value is not None and metric.low is not None and metric.high is not None
     distance = abs(metric.value - line)
-    if metric.low == metric.high and 0 < distance < 1:
-        # The widened bound 1 - TAIL ** (1 / n) shrinks with n, not with its root.
-        return max(metric.scored + 1, math.ceil(math.log(TAIL) / math.log1p(-distance)))
-    return needed_items(metric.scored, metric.value, line, *interval)
+    if distance < TOUCHING:
+        return None
+    wide = needed_items(metric.scored, metric.value, line, metric.low, metric.high)
+    # 1 - TAIL ** (1 / n) shrinks with n, not with its root.
+    alike = math.log(TAIL) / math.log1p(-distance) if _resampled(metric) and distance < 1 else 0
+    return max(metric.scored + 1, wide or 0, math.ceil(alike))
 
 
 def _undecided(name: str, kind: str, fault: str, evidence: tuple[str, ...]) -> CheckResult:

@@ -12,7 +12,6 @@ The rollout batch is the unit of work: its rollouts are written whole, and after
 checkpoint. Killed at any instant and called again, the job ends with the same bytes.
 """
 
-import resource
 import sys
 import time
 from pathlib import Path
@@ -21,8 +20,8 @@ from typing import Any, NamedTuple, final
 import torch
 
 from pellucid.base.errors import boundary
-from pellucid.base.hashing import canonical_json, hash_file, hash_json
-from pellucid.base.paths import publish, remove_tree, sweep_temporaries, write_bytes
+from pellucid.base.hashing import canonical_json, hash_json
+from pellucid.base.paths import remove_tree, write_bytes
 from pellucid.base.progress import Progress
 from pellucid.base.seeds import derive
 from pellucid.infer.engine import Engine
@@ -37,15 +36,13 @@ from pellucid.rl.update import Place, update
 from pellucid.store import MixRow, Store, read_mix
 from pellucid.train import checkpoint as checkpoints
 from pellucid.train import table
+from pellucid.train.folder import LOG, TIMES, file_hashes, finished, peak_rss_bytes, publish_model
 from pellucid.train.log import JsonLines
 from pellucid.train.optim import Optimizers, Parameter, freeze, parameters
 from pellucid.train.plan import Cursor
 from pellucid.train.precision import deterministic
 
-MODEL = "checkpoint"
 RUN = "run.json"
-LOG = "log.jsonl"
-TIMES = "timing/steps.jsonl"
 MOST_SLOTS = 32
 """Answers generated side by side, unless the caller says otherwise."""
 
@@ -88,7 +85,7 @@ def train_rl(
     """
     with boundary("reinforcement learning"):
         weights(options.rewards)
-        if _finished(folder):
+        if finished(folder):
             return
         mix = read_mix(mix_folder).rows
         loaded = models.load(checkpoint, device)
@@ -102,7 +99,7 @@ def train_rl(
         batcher = Batcher(folder, options, prompts, stores, loaded, trained, base, device, dtype)
         with deterministic(device):
             _loop(folder, options, start, batcher, trained, slots)
-        _publish(folder, loaded)
+        publish_model(folder, loaded)
 
 
 @final
@@ -161,16 +158,6 @@ class Batcher:
         return Engine(model, processor, slots, longest, "policy", self._device, self._dtype)
 
 
-def _finished(folder: Path) -> bool:
-    """Whether the final model is there; leftovers of a killed run are removed either way."""
-    folder.mkdir(parents=True, exist_ok=True)
-    sweep_temporaries(folder)
-    done = (folder / MODEL).is_dir()
-    if done:
-        checkpoints.remove_all(folder)
-    return done
-
-
 def _prompts(
     folder: Path,
     options: RlOptions,
@@ -204,8 +191,8 @@ def _run(
     slots: int,
 ) -> str:
     """Hash of everything that decides the updates."""
-    files = {path.name: hash_file(path) for path in sorted(checkpoint.iterdir()) if path.is_file()}
     rows = [[row.id, row.repeat, row.mode] for row in mix]
+    files = file_hashes(checkpoint)
     return hash_json([options.model_dump(mode="json"), rows, files, seed, dtype, slots])
 
 
@@ -261,20 +248,11 @@ def _loop(
 
 def _timing(line: dict[str, Any], seconds: float, generated_s: float) -> dict[str, Any]:
     """What differs from run to run."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "step": line["step"],
         "seconds": seconds + generated_s,
         "generate_s": generated_s,
         "update_s": seconds,
         "tokens_per_s": line["tokens"] / (seconds + generated_s),
-        "peak_rss_bytes": peak if sys.platform == "darwin" else peak * 1024,
+        "peak_rss_bytes": peak_rss_bytes(),
     }
-
-
-def _publish(folder: Path, loaded: models.Loaded) -> None:
-    """The final model under its final name; only then the training checkpoints go."""
-    temporary = folder / f".{MODEL}.tmp"
-    models.save(loaded.model, loaded.renderer, temporary)
-    publish(temporary, folder / MODEL)
-    checkpoints.remove_all(folder)

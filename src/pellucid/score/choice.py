@@ -10,7 +10,7 @@ import re
 
 from pellucid.schema.record import Answer
 from pellucid.score.base import AnswerScorer, Judgement, UnreadableGold
-from pellucid.score.extract import MAX_CHARS, Extracted, final_answer, tidy
+from pellucid.score.extract import MAX_CHARS, Extracted, final_answer, tidy, unwrap
 
 _GOLD = re.compile(r"[(\[]?([A-Za-z])[)\].:]?")
 _HEAD = re.compile(r"\(([A-Za-z])\)|\[([A-Za-z])\]|([A-Z])[).:](?!\w)|([a-z])\)(?!\w)")
@@ -44,10 +44,10 @@ def judge(text: str, gold: Answer) -> Judgement:
     said = tidy(found.text) if len(text) <= MAX_CHARS or found.rule != "whole" else None
     letter = _GOLD.fullmatch(gold.gold.strip())
     if letter is None:
-        right = said in {tidy(one) for one in (gold.gold, *gold.aliases)}
+        right = said in {tidy(unwrap(one)) for one in (gold.gold, *gold.aliases)}
         return Judgement(right, found.text, f"{'is' if right else 'is not'} {gold.gold[:100]!r}")
     wanted = letter[1].upper()
-    texts = {tidy(alias) for alias in gold.aliases if alias.strip()}
+    texts = {tidy(unwrap(alias)) for alias in gold.aliases if alias.strip()}
     bare = _GOLD.fullmatch(found.text)
     if bare is None and said in texts:
         return Judgement(True, found.text, f"the text of {wanted}")
@@ -92,12 +92,16 @@ def _named(text: str) -> list[tuple[int, str]]:
 
 
 def _is_joined(text: str, start: int, at: int) -> bool:
-    """Whether the letter at `at` is joined to what stands before it ("or C", ", C", "(B) (C)")."""
+    """Whether the letter at `at` is a further choice to the one that ends at `start`.
+
+    In brackets it may be joined to anything ("red or (C)"), bare only to the first letter ("B or
+    C"): option texts have bare letters of their own ("B. points P and Q").
+    """
+    if text[at] not in "([":
+        return _JOINED.fullmatch(text, start, at) is not None
     before = text[max(start, at - 16) : at]
-    if not before.strip():
-        return text[at] in "(["
     joints = list(_JOINED.finditer(before))
-    return bool(joints) and joints[-1].end() == len(before)
+    return not before.strip() or (bool(joints) and joints[-1].end() == len(before))
 
 
 def _letter(match: re.Match[str]) -> str:

@@ -101,8 +101,13 @@ def _after_cue(text: str) -> str:
     for cue in reversed(list(_CUE.finditer(text))):
         rest = text[cue.end() :].lstrip()
         line = rest.splitlines()[0].strip().rstrip(". ") if rest else ""
+        # What opened before the cue closes here: **Answer: B**, \text{Answer: B}, $Answer: B$.
         if line.count("**") % 2:
             line = line.removesuffix("**").removeprefix("**").strip()
+        if line.count("$") % 2:
+            line = line.removesuffix("$").strip()
+        if line.endswith("}") and line.count("}") > line.count("{"):
+            line = line[:-1].strip()
         if line:
             return line
     return ""

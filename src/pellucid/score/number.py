@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 from pellucid.schema.record import Answer
 from pellucid.score.base import AnswerScorer, Judgement, UnreadableGold
-from pellucid.score.extract import MAX_CHARS, Extracted, final_answer, tidy
+from pellucid.score.extract import MAX_CHARS, Extracted, final_answer, tidy, unwrap
 
 TOLERANCE = 1e-6
 """Relative difference that is allowed when the gold names none."""
 MAX_DIGITS = 40
-MAX_EXPONENT = 300
+MAX_EXPONENT = 250
 
 _MARKS = {
     "%": Fraction(1, 100),
@@ -100,7 +100,7 @@ def judge(text: str, gold: Answer) -> Judgement:
     golds = spelt + [read[0] for read in map(numbers, gold.aliases) if len(read) == 1]
     if said is not None and any(_near(said, one, tolerance) for one in golds):
         return Judgement(True, found.text, f"equals {gold.gold[:100]} within {float(tolerance):g}")
-    words = {tidy(alias) for alias in gold.aliases if not numbers(alias)}
+    words = {tidy(unwrap(alias)) for alias in gold.aliases if not numbers(alias)}
     if len(text) <= MAX_CHARS and tidy(found.text) in words:
         return Judgement(True, found.text, "the text of an alias")
     if said is None:

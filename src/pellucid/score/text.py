@@ -29,7 +29,8 @@ def judge(text: str, gold: Answer) -> Judgement:
     said += [whole] if short else []
     tidied = {extract.tidy(candidate) for candidate in said}
     for candidate in golds:
-        if len(candidate) <= extract.MAX_CHARS and extract.tidy(candidate) in tidied:
+        spellings = {extract.tidy(candidate), extract.tidy(extract.unwrap(candidate))}
+        if len(candidate) <= extract.MAX_CHARS and spellings & tidied:
             return Judgement(True, found.text, f"equals {candidate[:100]!r}")
     return Judgement(False, found.text, f"is not {golds[0][:100]!r}")
 

@@ -80,7 +80,8 @@ class Stepper:
             batch = self._batch(one)
             waited += time.perf_counter() - began
             found = sums(token_losses(self._model, batch, self._dtype), batch)
-            (found.loss / targets).backward()
+            if found.loss.requires_grad:  # text alone does not reach a projector or tower
+                (found.loss / targets).backward()
             losses.append(found.by_example)
         by_example = torch.cat(losses).double().cpu().numpy()
         norms = self._optimizers.clip(self._stage.clip_norm)

@@ -232,6 +232,20 @@ def test_numbers_that_are_not_finite_fail_their_own_answer_only(
     assert timeless(replace(found[2], request_id=sound.id)) == expected
 
 
+def test_a_resized_engine_answers_with_the_same_weights_one_at_a_time(make: MakeEngine) -> None:
+    requests = [replace(ask(number, images=1), temperature=0.0) for number in range(3)]
+    engine = make(4)
+    alone = engine.resized(slots=1)
+    first = alone.submit(requests[0])
+    second = alone.submit(requests[1])
+    next(iter(first))
+    assert (alone.active, alone.waiting, engine.active) == (1, 1, 0)
+    assert second.rollout().finish_reason in ("stop", "length")
+    together = [rollout.token_ids for rollout in engine.generate(requests)]
+    assert [rollout.token_ids for rollout in alone.generate(requests)] == together
+    assert alone.model_id == engine.model_id
+
+
 def test_prompt_hashes_tell_prompts_apart(make: MakeEngine) -> None:
     requests = [
         ask(0),

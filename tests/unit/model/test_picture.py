@@ -12,12 +12,10 @@ from transformers import Siglip2VisionConfig
 from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
 
 from pellucid.base.errors import UserError
-from pellucid.model.vision import STRATEGIES as model_side
-from pellucid.model.vision import patchify
+from pellucid.model.vision import STRATEGIES, patchify
 from pellucid.model.vision.picture import decode
 from pellucid.model.vision.tower import VisionTower
-from pellucid.prompt.plan import STRATEGIES as prompt_side
-from pellucid.prompt.plan import plan
+from pellucid.prompt.plan import PLANNERS, plan
 from pellucid.recipe.model import DynamicImages
 
 SIDES = st.integers(1, 400)
@@ -66,7 +64,7 @@ def test_values_run_from_minus_one_to_one():
 
 
 def test_both_halves_of_every_strategy_are_there():
-    assert prompt_side.keys() == model_side.keys()
+    assert PLANNERS.keys() == STRATEGIES.keys()
 
 
 @settings(max_examples=25, deadline=None)

@@ -16,9 +16,9 @@ QUICK = settings(deadline=None, max_examples=30, derandomize=True)
 # Ids by hand: controls are 0..31 in the order of the format, printable characters that stand alone
 # are 289 + code - 32, the three role names were learnt as one entry each.
 START, SEP, END, THINK, CLOSE, NOTHINK, IMAGE = 1, 2, 3, 4, 5, 6, 7
-USER, ASSISTANT = 405, 411
+USER, ASSISTANT = 404, 410
 SEVEN, EIGHT, NINE, ONE, MARK = 312, 313, 314, 306, 320
-PLUS, NO = 542, 815
+PLUS, NO = 513, 1010
 PHI = replace(
     PELLUCID,
     nothink="<|reserved_3|>",

@@ -95,6 +95,18 @@ def test_rollouts_are_written_with_their_scores_and_come_back_to_the_bit(
         assert group[0].signal == (len({sample.paid for sample in group}) > 1)
 
 
+def test_a_line_separator_in_what_a_model_says_is_no_new_line(
+    world: World, loaded: Loaded, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.jsonl"
+    samples = rolled(world, loaded, path)
+    first, rest = path.read_text("utf-8").split("\n", 1)
+    fields = {**json.loads(first), "text": "a\u2028b\x85c"}
+    path.write_text(json.dumps(fields, ensure_ascii=False) + "\n" + rest, "utf-8")
+    found = read_samples(path)
+    assert found[0].text == "a\u2028b\x85c" and found[1:] == samples[1:]
+
+
 def test_an_update_is_the_same_however_it_is_packed(
     world: World, loaded: Loaded, tmp_path: Path
 ) -> None:

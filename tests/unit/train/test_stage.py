@@ -122,6 +122,25 @@ def test_frozen_parts_keep_every_bit(world, stage, tmp_path) -> None:
     assert log(tmp_path)[0]["lr"].keys() == {"projector"}
 
 
+def test_text_alone_does_not_reach_a_projector(world, stage, tmp_path) -> None:
+    """Steps without a picture pass, counted and without effect; steps with one move it."""
+    texts = {record.id for record in world.records if not record.images}
+    rows = read_mix(world.mix).rows
+    write_mix(tmp_path / "text", [row for row in rows if row.id in texts], [])
+    write_mix(tmp_path / "mixed", rows, [])
+    before = load_file(world.model / "model.safetensors")
+    for name in ("text", "mixed"):
+        made = stage(modules=Modules(projector=1e-2), batch_records=1)
+        args = (world.stores, world.model, tmp_path / f"{name}-out", 3, "cpu", "float32")
+        train_stage(made, tmp_path / name, *args)
+        after = load_file(tmp_path / f"{name}-out/checkpoint/model.safetensors")
+        assert torch.equal(before["projector.0.weight"], after["projector.0.weight"]) == (
+            name == "text"
+        )
+        for line in log(tmp_path / f"{name}-out"):
+            assert (line["grad_norm"] == 0) == (line["patches"] == 0)
+
+
 def test_the_log_says_what_was_done(world, stage, tmp_path) -> None:
     """21 entries in steps of 6; the warm-up of 1 of 8 steps is rounded down to none."""
     train(world, tmp_path, stage(epochs=2, schedule=Schedule(kind="linear", warmup_share=0.1)))

@@ -27,7 +27,7 @@ def items(name: str, options: StoreTask, store: Store, seed: int) -> list[Item]:
     Raises:
         UserError: no record has a gold answer, or no scorer checks one of them.
     """
-    found = store.records(split=options.split, tasks=options.tasks or None)
+    found = store.records(split=options.split, tasks=options.tasks)
     records = [record for record in found if record.answer is not None]
     _refuse(name, options, records)
     chosen = [_item(name, record) for record in records]

@@ -22,7 +22,7 @@ from pellucid.model.vision.positions import positions
 
 def run_layers(config: Siglip2VisionConfig, feature_layer: int) -> int:
     """How many layers are run: hidden state -1 is after all of them, -2 after all but one."""
-    layers = config.num_hidden_layers + 1 + feature_layer
+    layers = int(config.num_hidden_layers) + 1 + feature_layer
     assert feature_layer < 0 < layers, f"{feature_layer=} of {config.num_hidden_layers} layers"
     return layers
 

@@ -29,8 +29,8 @@ def dynamic(options: DynamicImages, patch_px: int, width: int, height: int) -> P
 def largest_grid(width: int, height: int, target: int) -> tuple[int, int]:
     """Rows and columns at the largest scale whose grid, rounded up, has at most `target` patches.
 
-    The grid of a scale s is (ceil(height * s), ceil(width * s)). It changes just after s = k / side,
-    so the largest scale that fits is such a fraction; the patch side cancels out.
+    The grid of a scale s is (ceil(height * s), ceil(width * s)). It changes just after each
+    s = k / side, so the largest scale that fits is such a fraction; the patch side cancels out.
 
     >>> largest_grid(640, 480, 1200)
     (30, 40)
