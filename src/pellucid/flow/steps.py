@@ -184,6 +184,7 @@ class Reinforce:
             seed=self.seed,
             device=self.device,
             dtype=self.dtype,
+            slots=self.options.slots,
         )
 
 

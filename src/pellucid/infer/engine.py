@@ -258,13 +258,13 @@ class Engine:
 
     def _take(self, rows: dict[int, int], logits: Float[Tensor, "n v"]) -> None:
         """Draw the next token of the slots whose logits stand in `rows` (row -> slot)."""
-        asked = torch.zeros(3, len(logits), dtype=torch.float64)
-        asked[1] = 1.0
+        temperature, top_p, numbers = [0.0] * len(logits), [1.0] * len(logits), [0.0] * len(logits)
         for row, slot in rows.items():
             seat = self._at(slot)
             request = seat.stream.request
-            number = uniform(request.seed, len(seat.ids))
-            asked[:, row] = torch.tensor([request.temperature, request.top_p, number]).double()
+            temperature[row], top_p[row] = request.temperature, request.top_p
+            numbers[row] = uniform(request.seed, len(seat.ids))
+        asked = torch.tensor([temperature, top_p, numbers], dtype=torch.float64)
         drawn = [column.tolist() for column in draw(logits, *asked)]
         for row, slot in rows.items():
             token, logprob, drawn_logprob = (column[row] for column in drawn)

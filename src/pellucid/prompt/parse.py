@@ -29,32 +29,13 @@ class Parsed:
 
 
 class Ids(Protocol):
-    """Where `parse` finds the control ids; a `Renderer` is one."""
+    """Where `parse` finds the control ids and decodes the rest; a `Renderer` is one."""
 
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """Decodes the ids."""
-        ...
-
-    @property
-    def think_id(self) -> int:
-        """Opens thinking."""
-        ...
-
-    @property
-    def think_close_id(self) -> int:
-        """Closes thinking."""
-        ...
-
-    @property
-    def nothink_id(self) -> int:
-        """Opens a direct answer."""
-        ...
-
-    @property
-    def end_id(self) -> int:
-        """Ends the turn."""
-        ...
+    tokenizer: Tokenizer
+    think_id: int
+    think_close_id: int
+    nothink_id: int
+    end_id: int
 
 
 def parse(known: Ids, ids: Sequence[int], mode: Mode, finish_reason: FinishReason) -> Parsed:

@@ -141,21 +141,16 @@ def _receipts(random: Random) -> Lines:
     yield from (f"{random.randint(1, 4)} x {good} {cents / 100:.2f}" for good, cents in goods)
     yield f"Total {total / 100:.2f}"
     asked = [
-        (f"What is the total amount on the receipt?\n{total / 100:.2f}",),
-        (f"How much does the {one} cost?\n{price / 100:.2f}",),
-        (f"What is the date of the receipt?\n{date}",),
-        (
-            f"How much do {one} and {two} cost together?",
-            f"{price / 100:.2f} + {cost / 100:.2f} = {(price + cost) / 100:.2f}",
-        ),
-        (
-            f"How much change is given for 50.00?\n50.00 - {total / 100:.2f} = "
-            f"{(5000 - total) / 100:.2f}",
-        ),
-        (f"Which item is the most expensive?\n{max(goods, key=lambda good: good[1])[0]}",),
+        f"What is the total amount on the receipt?\n{total / 100:.2f}",
+        f"How much does the {one} cost?\n{price / 100:.2f}",
+        f"What is the date of the receipt?\n{date}",
+        f"How much do {one} and {two} cost together?\n"
+        f"{price / 100:.2f} + {cost / 100:.2f} = {(price + cost) / 100:.2f}",
+        f"How much change is given for 50.00?\n50.00 - {total / 100:.2f} = "
+        f"{(5000 - total) / 100:.2f}",
+        f"Which item is the most expensive?\n{max(goods, key=lambda good: good[1])[0]}",
     ]
-    for lines in random.sample(asked, 2):
-        yield from lines
+    yield from random.sample(asked, 2)
 
 
 def _screens(random: Random) -> Lines:
@@ -163,17 +158,16 @@ def _screens(random: Random) -> Lines:
     widget = random.choice(WIDGETS)
     yield f"A screenshot of a window with a {name} {widget} and a {other} button."
     asked = [
-        (f'Click on "{name}".\n{_box(random)}',),
-        (f"Where is the {name} {widget}? Answer with [x1, y1, x2, y2].\n{_box(random)}",),
-        (f"Which button is next to {other}?\n{name}",),
-        (f"What happens when the user clicks {name}?",),
-        (f"Type {random.choice(NAMES)} into the text field, then press {name}.",),
-        (f'{{"action": "click", "target": "{name}", "box": {_box(random)}}}',),
-        (f"Scroll down until the {name} {widget} is shown on the screen.",),
-        (f"Is the {other} {widget} enabled?\n{random.choice(('yes', 'no'))}",),
+        f'Click on "{name}".\n{_box(random)}',
+        f"Where is the {name} {widget}? Answer with [x1, y1, x2, y2].\n{_box(random)}",
+        f"Which button is next to {other}?\n{name}",
+        f"What happens when the user clicks {name}?",
+        f"Type {random.choice(NAMES)} into the text field, then press {name}.",
+        f'{{"action": "click", "target": "{name}", "box": {_box(random)}}}',
+        f"Scroll down until the {name} {widget} is shown on the screen.",
+        f"Is the {other} {widget} enabled?\n{random.choice(('yes', 'no'))}",
     ]
-    for lines in random.sample(asked, 2):
-        yield from lines
+    yield from random.sample(asked, 2)
 
 
 def _geometry(random: Random) -> Lines:
@@ -181,38 +175,23 @@ def _geometry(random: Random) -> Lines:
     angle = random.randint(20, 80)
     apex = "".join(random.sample("ABCDEFGH", 3))
     asked = [
-        (
-            f"A rectangle is {long} cm long and {short} cm wide. What is its area?",
-            f"The area is length times width: {long} * {short} = {long * short}\n{long * short}",
-        ),
-        (
-            f"What is the perimeter of a rectangle with sides {long} and {short}?",
-            f"2 * ({long} + {short}) = 2 * {long + short} = {2 * (long + short)}",
-        ),
-        (
-            f"In triangle {apex}, angle {apex[0]} is {angle} degrees and angle {apex[1]} is 60 "
-            f"degrees. Find angle {apex[2]}.",
-            f"The angles of a triangle add up to 180. 180 - {angle} - 60 = {120 - angle}",
-        ),
-        (
-            f"A circle has radius {short}. What is its diameter?",
-            f"The diameter is twice the radius: 2 * {short} = {2 * short}\n{2 * short}",
-        ),
-        (
-            f"Solve for x: {short}x + {long} = {short * angle + long}.",
-            f"So {short}x = {short * angle}, therefore x = {angle}.",
-        ),
-        (
-            f"Line {apex[:2]} is parallel to line {apex[1:]}. Is the figure drawn to scale?",
-            "We know that the two angles are equal because the lines are parallel.",
-        ),
-        (
-            f"The graph of y = {short}x^2 - {long} passes through which point?",
-            f"At x = 1, y = {short} * 1 - {long} = {short - long}. \\frac{{{short}}}{{{long}}}",
-        ),
+        f"A rectangle is {long} cm long and {short} cm wide. What is its area?\n"
+        f"The area is length times width: {long} * {short} = {long * short}\n{long * short}",
+        f"What is the perimeter of a rectangle with sides {long} and {short}?\n"
+        f"2 * ({long} + {short}) = 2 * {long + short} = {2 * (long + short)}",
+        f"In triangle {apex}, angle {apex[0]} is {angle} degrees and angle {apex[1]} is 60 "
+        f"degrees. Find angle {apex[2]}.\n"
+        f"The angles of a triangle add up to 180. 180 - {angle} - 60 = {120 - angle}",
+        f"A circle has radius {short}. What is its diameter?\n"
+        f"The diameter is twice the radius: 2 * {short} = {2 * short}\n{2 * short}",
+        f"Solve for x: {short}x + {long} = {short * angle + long}.\n"
+        f"So {short}x = {short * angle}, therefore x = {angle}.",
+        f"Line {apex[:2]} is parallel to line {apex[1:]}. Is the figure drawn to scale?\n"
+        "We know that the two angles are equal because the lines are parallel.",
+        f"The graph of y = {short}x^2 - {long} passes through which point?\n"
+        f"At x = 1, y = {short} * 1 - {long} = {short - long}. \\frac{{{short}}}{{{long}}}",
     ]
-    for lines in random.sample(asked, 2):
-        yield from lines
+    yield from random.sample(asked, 2)
 
 
 def _tables(random: Random) -> Lines:
@@ -224,25 +203,19 @@ def _tables(random: Random) -> Lines:
     yield f"| name | {fields[0]} | {fields[1]} |"
     yield from (f"| {name} | {left} | {right} |" for name, left, right in rows)
     asked = [
-        (f"What is the {fields[0]} of {one}?\n{first}",),
-        (f"How many rows does the table have?\n{len(rows)}",),
-        (f"Who has the highest {fields[1]}?\n{max(rows, key=lambda row: row[2])[0]}",),
-        (
-            f"What is the average {fields[0]} of {one} and {two}?",
-            f"({first} + {second}) / 2 = {(first + second) / 2:g}",
-        ),
-        (
-            f"What is the total of the {fields[1]} column?",
-            " + ".join(str(row[2]) for row in rows) + f" = {sum(row[2] for row in rows)}",
-        ),
-        (
-            f"Is the {fields[0]} of {one} greater than that of {two}?",
-            f"{first} is {'greater' if first > second else 'not greater'} than {second}, so the "
-            f"answer is {'yes' if first > second else 'no'}.",
-        ),
+        f"What is the {fields[0]} of {one}?\n{first}",
+        f"How many rows does the table have?\n{len(rows)}",
+        f"Who has the highest {fields[1]}?\n{max(rows, key=lambda row: row[2])[0]}",
+        f"What is the average {fields[0]} of {one} and {two}?\n"
+        f"({first} + {second}) / 2 = {(first + second) / 2:g}",
+        f"What is the total of the {fields[1]} column?\n"
+        + " + ".join(str(row[2]) for row in rows)
+        + f" = {sum(row[2] for row in rows)}",
+        f"Is the {fields[0]} of {one} greater than that of {two}?\n"
+        f"{first} is {'greater' if first > second else 'not greater'} than {second}, so the "
+        f"answer is {'yes' if first > second else 'no'}.",
     ]
-    for lines in random.sample(asked, 2):
-        yield from lines
+    yield from random.sample(asked, 2)
 
 
 def _words(random: Random) -> Lines:

@@ -22,9 +22,8 @@ def coloured(rendered: Rendered, renderer: Renderer) -> str:
 def plain(rendered: Rendered, renderer: Renderer) -> str:
     """For a file: supervised runs between guillemets; the last line counts."""
     runs = _runs(rendered, renderer)
-    return "".join(f"«{run}»" if learnt else run for learnt, run in runs) + (
-        f"\n{_count(rendered)}"
-    )
+    text = "".join(f"«{run}»" if learnt else run for learnt, run in runs)
+    return f"{text}\n{_count(rendered)}"
 
 
 def _runs(rendered: Rendered, renderer: Renderer) -> Iterator[tuple[bool, str]]:

@@ -25,8 +25,10 @@ _BODY = """
         {%- set run.text = run.text + part.text -%}
         {{- part.text -}}
       {%- else -%}
-        {%- if message.role == "assistant" -%}
-          {{- raise_exception("an assistant turn cannot show image or other parts") -}}
+        {%- if part.type != "image" -%}
+          {{- raise_exception("a part is neither text nor image") -}}
+        {%- elif message.role == "assistant" -%}
+          {{- raise_exception("an assistant turn cannot show images") -}}
         {%- endif -%}
         {{- refuse(run.text) -}}
         {%- set run.text = "" -%}

@@ -135,6 +135,8 @@ class Batcher:
         samples = read_samples(path)
         generated_s = time.perf_counter() - began
         updates = self._options.updates_per_batch
+        groups = self._options.prompts_per_batch
+        assert groups % updates == 0, f"{groups} groups cannot be dealt to {updates} updates"
         width = len(samples) // updates
         line: dict[str, Any] = {}
         for index in range(updates):

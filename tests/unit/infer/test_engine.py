@@ -117,10 +117,14 @@ def test_a_group_shares_one_prefill_and_changes_no_bit(
     assert len({rollout.token_ids for rollout in shared}) > 1
 
 
-def test_a_group_name_on_another_prompt_shares_nothing(make: MakeEngine) -> None:
-    first, other = ask(0, images=1, group="g"), ask(1, images=1, group="g")
+@pytest.mark.parametrize("differs", ["messages", "images", "mode"])
+def test_a_group_name_on_another_prompt_shares_nothing(make: MakeEngine, differs: str) -> None:
+    first = ask(0, images=1, group="g")
+    change = {"messages": ask(1, images=1).messages, "images": (picture(9),), "mode": "think"}
+    other = replace(first, id="other", **{differs: change[differs]})
     found = answers(make, [first, other])
-    assert found[other.id] == answers(make, [replace(other, group="")])[other.id]
+    assert found["other"] == answers(make, [replace(other, group="")])["other"]
+    assert found["other"].prompt_hash != found[first.id].prompt_hash
 
 
 def test_no_encoding_outlives_a_call(
@@ -217,17 +221,22 @@ def test_numbers_that_are_not_finite_fail_their_own_answer_only(
 ) -> None:
     sound = ask(4, tokens=30)
     expected = answers(make, [sound], slots=2)[sound.id]
-    poison = renderer.tokenizer.encode_text("Zebra")
     used = {*renderer.prompt(sound.messages, [], "auto").ids, *expected.token_ids}
-    assert not used & set(poison[:1])
+    texts = ("Where is it? " * 12 + letter for letter in "QZXVJKYW")
+    text, poison = next(
+        (text, last)
+        for text in texts
+        if (last := renderer.tokenizer.encode_text(text)[-1]) not in used
+    )
     with torch.no_grad():
         embedding = model.get_input_embeddings()
         model.decoder.lm_head.weight = torch.nn.Parameter(embedding.weight.clone())
-        embedding.weight[poison[0]] = float("nan")
+        embedding.weight[poison] = float("nan")
     engine = make(2)
-    sick = replace(ask(1), id="sick", messages=(user("Zebra?"),))
+    sick = replace(ask(1), id="sick", messages=(user(text),))
     found = list(engine.generate([sick, sound, replace(sound, id="again")]))
     assert found[0].outcome == "failed" and "finite" in found[0].error
+    assert found[0].prompt_tokens > expected.prompt_tokens + len(expected.token_ids)
     assert timeless(found[1]) == expected
     assert timeless(replace(found[2], request_id=sound.id)) == expected
 

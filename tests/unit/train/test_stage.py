@@ -141,6 +141,23 @@ def test_text_alone_does_not_reach_a_projector(world, stage, tmp_path) -> None:
             assert (line["grad_norm"] == 0) == (line["patches"] == 0)
 
 
+def test_how_a_step_is_packed_changes_neither_its_loss_nor_its_gradient(
+    world, stage, tmp_path
+) -> None:
+    """The same six records as one pack and as several: one denominator for the whole step."""
+    first = []
+    for tokens in (50, 250):
+        pack = Pack(max_tokens=tokens, max_patches=60)
+        train(world, tmp_path / str(tokens), stage(pack=pack))
+        first.append(log(tmp_path / str(tokens))[0])
+    many, one = first
+    assert many["packs"] > 1 and one["packs"] == 1
+    assert (many["records"], many["supervised"]) == (one["records"], one["supervised"])
+    assert many["loss"] == pytest.approx(one["loss"], rel=1e-5)
+    for name, norm in one["grad_norm_by_module"].items():
+        assert many["grad_norm_by_module"][name] == pytest.approx(norm, rel=1e-5)
+
+
 def test_the_log_says_what_was_done(world, stage, tmp_path) -> None:
     """21 entries in steps of 6; the warm-up of 1 of 8 steps is rounded down to none."""
     train(world, tmp_path, stage(epochs=2, schedule=Schedule(kind="linear", warmup_share=0.1)))
