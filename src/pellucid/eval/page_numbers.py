@@ -30,7 +30,7 @@ class Series(NamedTuple):
 
 TRAINING = (Series("loss", "training loss", "nats per token"),)
 REINFORCEMENT = (
-    Series("reward", "mean reward", "of the weighted scores"),
+    Series("reward", "mean reward", "score"),
     Series("clipped", "clipped fraction", "share"),
 )
 

@@ -236,8 +236,9 @@ def _range(metric: Metric) -> tuple[float, float, float] | None:
 def _curve_picture(title: str, x: str, curve: Mapping[str, Any]) -> Picture:
     points: Sequence[tuple[float, float]] = curve["points"]
     label, (start, first), (end, last) = curve["label"], points[0], points[-1]
+    plot = curves({label: points}, x, f"{label}, {curve['unit']}", curve["unit"] == "share")
     return Picture(
-        _uri(curves({label: points}, x, f"{label}, {curve['unit']}"), "image/svg+xml"),
+        _uri(plot, "image/svg+xml"),
         f"Line plot of {label}, {title.lower()}: from {short(first)} at {x} {start} "
         f"to {short(last)} at {x} {end}.",
         f"{title}: {label} {short(first)} → {short(last)} over {len(points)} points.",

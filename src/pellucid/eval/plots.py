@@ -65,13 +65,16 @@ def accuracy_against_tokens(points: Sequence[Point]) -> bytes:
         return _svg(figure)
 
 
-def curves(series: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str) -> bytes:
+def curves(
+    series: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str, from_zero: bool = False
+) -> bytes:
     """Lines over a common axis; SVG.
 
     Args:
         series: (x, y) points by name; a single one gets no legend.
         x: label of the horizontal axis.
         y: label of the vertical axis.
+        from_zero: whether the vertical axis starts at 0, as a share's should.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -88,6 +91,9 @@ def curves(series: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str) 
                 label=name,
             )
         axes.margins(x=0.03)
+        if from_zero:
+            top = max(point[1] for points in series.values() for point in points)
+            axes.set_ylim(-0.02 * (top or 0.1), 1.1 * (top or 0.1))
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
         if len(series) > 1:
             _legend(figure)

@@ -1,1 +1,1 @@
-"""The nouns that cross a border between rooms: frozen values, no more behaviour than their rules."""
+"""The nouns that cross a border between rooms: frozen values with no behaviour of their own."""

@@ -1,13 +1,14 @@
 """Protocols: what a room asks of another without importing it."""
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pellucid.schema.evidence import Evidence
 from pellucid.schema.rollout import Request, Rollout
 from pellucid.schema.score import Score
 
 
+@runtime_checkable
 class Generator(Protocol):
     """Turns requests into rollouts: our engine, or any OpenAI-compatible endpoint."""
 
@@ -24,6 +25,7 @@ class Generator(Protocol):
         ...
 
 
+@runtime_checkable
 class Scorer(Protocol):
     """Checks one rollout against its evidence."""
 

@@ -54,6 +54,12 @@ def test_save_load_save_gives_the_same_bytes(saved, tmp_path, renderer):
     assert loaded.renderer.hash == renderer.hash
 
 
+def test_nothing_of_the_installation_is_written(saved, tmp_path):
+    for path in (saved / "config.json", saved / "generation_config.json"):
+        assert "version" not in path.read_text()
+        assert str(tmp_path) not in path.read_text()
+
+
 def test_a_fresh_process_builds_the_same_bytes(saved, tmp_path, options):
     arguments = [options.model_dump_json(), str(tmp_path / "other")]
     subprocess.run([sys.executable, "-c", BUILD, *arguments], check=True, timeout=120)

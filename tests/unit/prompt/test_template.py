@@ -21,7 +21,10 @@ PHI = replace(
 )
 SYSTEM = 'You are "P".\n {% raise %} {{ x }} {# y #} \\n é \N{SLIGHTLY SMILING FACE}\t'
 TEXT = st.one_of(
-    st.text(st.characters(exclude_categories=("Cs",)), max_size=12),
+    # hypothesis also tries string literals of our own source; the template refuses control strings.
+    st.text(st.characters(exclude_categories=("Cs",)), max_size=12).filter(
+        lambda text: not any(control in text for control in PELLUCID.controls)
+    ),
     st.sampled_from([" \n", "{{ x }}", "{% if %}", "a < b", "<0x41>", "<", "|>"]),
 )
 

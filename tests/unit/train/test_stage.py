@@ -58,7 +58,7 @@ def test_killed_and_resumed_equals_unbroken(world, stage, tmp_path) -> None:
         made = stage(epochs=2, checkpoint_every=2, **changes)
         train(world, tmp_path / name, made, dtype)
         told = {"stage": made.model_dump(mode="json"), "dtype": dtype, "world": str(world.root)}
-        tasks.append({**told, "folder": str(tmp_path / f"{name}-killed"), "seed": name, "kills": 3})
+        tasks.append({**told, "folder": str(tmp_path / f"{name}-killed"), "seed": name, "kills": 2})
     command = [sys.executable, str(KILLED), json.dumps(tasks)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
