@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 from transformers.initialization import no_init_weights
 
@@ -19,6 +19,7 @@ from pellucid.base.errors import Problem, UserError, boundary
 from pellucid.base.paths import atomic, write_text
 from pellucid.model.config import PellucidConfig, config_for
 from pellucid.model.init import init_weights
+from pellucid.model.tensors import write_tensors
 from pellucid.model.vlm import PellucidForConditionalGeneration
 from pellucid.prompt.folder import FILES as RENDERER_FILES
 from pellucid.prompt.render import Renderer
@@ -73,10 +74,7 @@ def save(model: PellucidForConditionalGeneration, renderer: Renderer, folder: Pa
     with boundary("writing the checkpoint"):
         folder.mkdir(parents=True, exist_ok=True)
         with atomic(folder / WEIGHTS) as temporary:
-            temporary.touch()
-            mode = temporary.stat().st_mode
-            save_file(_weights(model), temporary, metadata={"format": "pt"})
-            temporary.chmod(mode)  # safetensors makes a file that only its owner can read
+            write_tensors(_weights(model), temporary)
         _write_json(folder / CONFIG, _config_dict(model.config))
         _write_json(folder / GENERATION, generation)
         renderer.save(folder)

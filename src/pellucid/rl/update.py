@@ -168,7 +168,7 @@ def _entropy(samples: Sequence[Sample]) -> float | None:
     return None if mean is None else -mean
 
 
-def _mean(values: Sequence[float]) -> float | None:
+def _mean(values: Sequence[int | float]) -> float | None:
     return fsum(values) / len(values) if values else None
 
 

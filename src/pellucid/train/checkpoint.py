@@ -10,19 +10,18 @@ state (nothing in training draws random numbers; order is a function of the seed
 
 import json
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from pellucid.base.hashing import canonical_json
 from pellucid.base.paths import publish, remove_tree
+from pellucid.model.tensors import write_tensors
 from pellucid.train.optim import Optimizers, Parameter
 
 FOLDER = "checkpoints"
@@ -68,8 +67,8 @@ def save(
     temporary = target.with_name(f".{target.name}.tmp")
     remove_tree(temporary)
     temporary.mkdir(parents=True)
-    _write(weights, temporary / "model.safetensors")
-    _write(optimizer, temporary / "optimizer.safetensors")
+    write_tensors(weights, temporary / "model.safetensors")
+    write_tensors(optimizer, temporary / "optimizer.safetensors")
     (temporary / "state.json").write_bytes(canonical_json(asdict(state)))
     publish(temporary, target)
     for old in _whole(folder)[:-KEPT]:
@@ -123,15 +122,3 @@ def _discard(path: Path) -> None:
     remove_tree(leaving)
     os.replace(path, leaving)
     remove_tree(leaving)
-
-
-def _write(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """A safetensors file; what the disk refuses comes out as the `OSError` that it was."""
-    try:
-        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, path)
-    except SafetensorError as error:
-        found = re.search(r"os error (\d+)", str(error))
-        if found is None:
-            raise
-        number = int(found.group(1))
-        raise OSError(number, os.strerror(number), str(path)) from error
