@@ -215,6 +215,13 @@ def release(recipe: Recipe) -> Iterator[Problem]:
                 yield _unknown(at + " (task)", parts[2], recipe.eval.tasks)
             elif parts[3] not in recipe.eval.modes:
                 yield _unknown(at + " (mode)", parts[3], recipe.eval.modes)
+            elif not recipe.eval.tasks[parts[2]].floor:
+                yield Problem(
+                    at,
+                    metric,
+                    f"reads a task that is only shown (eval.tasks.{parts[2]}.floor is false)",
+                    "read another task, or set floor to true",
+                )
 
 
 def _unknown(field: str, value: str, known: object) -> Problem:

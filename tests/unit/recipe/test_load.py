@@ -106,6 +106,13 @@ def test_all_conflicts_are_reported_at_once() -> None:
     assert all(problem.fix for problem in caught.value.problems)
 
 
+def test_a_gate_may_not_read_a_task_that_is_only_shown() -> None:
+    given = tree()
+    given["release"]["checks"]["answers"]["metric"] = "eval.final.real.auto.all.accuracy"
+    with pytest.raises(UserError, match=r"eval\.tasks\.real\.floor is false"):
+        validate(given)
+
+
 def test_the_context_must_hold_an_image_and_an_answer() -> None:
     given = tree()
     given["model"]["decoder"]["context_tokens"] = 128

@@ -151,7 +151,8 @@ def test_models_and_health(served: Any) -> None:
 
 def test_the_log_tells_all_but_the_content(served: Any, pictures: dict[str, str]) -> None:
     secret = "a very secret question"
-    reply = served.ask(secret, extra_body={"mode": "think"}, max_tokens=7)
+    served.ask(secret, max_tokens=2)
+    reply = served.ask(QUESTION, extra_body={"mode": "think"})
     line = lines(served)[-1]
     assert line["id"] == reply.id and line["model"] == "tiny" and line["mode"] == "think"
     assert line["prompt_tokens"] == reply.usage.prompt_tokens
@@ -164,7 +165,7 @@ def test_the_log_tells_all_but_the_content(served: Any, pictures: dict[str, str]
         served.ask(secret, extra_body={"surprise": 1})
     assert lines(served)[-1]["status"] == 400
     log = served.audit.read_text()
-    assert "secret" not in log and reply.choices[0].message.reasoning not in log
+    assert not any(text in log for text in ("secret", QUESTION, THOUGHT, ANSWER, "base64"))
 
 
 @pytest.mark.parametrize("stream", [True, False])
