@@ -107,7 +107,7 @@ def test_broken_json_says_where(tmp_path: Path) -> None:
 def test_a_missing_file(tmp_path: Path) -> None:
     recipe = write_own(tmp_path, [row()])
     (tmp_path / "mine.json").unlink()
-    refused(tmp_path, recipe, "mine.json", "no such file")
+    refused(tmp_path, recipe, "mine.json", "does not exist")
 
 
 def test_a_missing_image(tmp_path: Path) -> None:

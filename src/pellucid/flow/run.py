@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pellucid.base.errors import Problem, UserError, boundary
 from pellucid.base.lookup import did_you_mean
-from pellucid.base.paths import write_json, write_text
+from pellucid.base.paths import sweep_temporaries, write_json, write_text
 from pellucid.flow.job import Job
 from pellucid.flow.lines import say
 from pellucid.flow.plan import TYPES, Choices, plan_jobs
@@ -92,6 +92,7 @@ def begin(recipe: Recipe, workspace: Workspace) -> Path:
     folder = workspace.run_folder(recipe.name)
     with boundary("starting the run in"):
         folder.mkdir(parents=True, exist_ok=True)
+        sweep_temporaries(folder)
         write_text(folder / RECIPE, dump(recipe))
     return folder
 
