@@ -6,9 +6,11 @@ A new family needs a row in `OPTIONS` and one in `SOLVERS`.
 """
 
 import json
+import operator
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from functools import cache
 from io import BytesIO
 from typing import Any
@@ -18,8 +20,15 @@ import pytest
 from PIL import Image
 
 from pellucid.base.errors import UserError
-from pellucid.data.synth import FAMILIES, Item, Picture, Scene, charts, shapes
-from pellucid.recipe.data import ChartsScene, ShapesScene
+from pellucid.data.synth import FAMILIES, Item, Picture, Scene, charts, geometry, screens, shapes
+from pellucid.data.synth.lexicon import COMMANDS, WORDS
+from pellucid.recipe.data import (
+    ChartsScene,
+    DocumentsScene,
+    GeometryScene,
+    ScreensScene,
+    ShapesScene,
+)
 from pellucid.schema.evidence import Evidence
 from pellucid.schema.record import Answer
 from pellucid.schema.rollout import Rollout
@@ -32,12 +41,28 @@ OPTIONS = {
         ChartsScene(),
         ChartsScene(min_bars=2, max_bars=8, max_value=99, min_side_px=90, max_side_px=400),
     ],
+    "documents": [
+        DocumentsScene(),
+        DocumentsScene(min_lines=2, max_lines=8, max_cents=2000, min_side_px=80, max_side_px=400),
+    ],
+    "geometry": [
+        GeometryScene(),
+        GeometryScene(max_length=99, min_side_px=80, max_side_px=400),
+    ],
+    "screens": [
+        ScreensScene(),
+        ScreensScene(max_controls=8, max_number=9999, min_side_px=80, max_side_px=400),
+    ],
     "shapes": [
         ShapesScene(),
         ShapesScene(min_shapes=1, max_shapes=9, min_side_px=80, max_side_px=400),
     ],
 }
+WORK = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 SEEDS = 150
+THINGS = ("bars", "controls", "figures", "lines", "shapes")
+ON_OTHERS = ("value", "text")
+"""What may stand on something else."""
 MAJORITY = 0.45
 """Largest share of one answer within a task, at the default options."""
 
@@ -120,6 +145,16 @@ def test_captions_name_everything(family: str) -> None:
             assert f"{thing['label']} is {thing['colour']} with value {thing['value']}" in text
         for thing in scene.facts.get("shapes", []):
             assert f"{thing['colour']} {thing['kind']} at the " in text
+        for index, thing in enumerate(scene.facts.get("lines", []), 1):
+            assert f"Line {index}: {thing['words']} {thing['value']}." in text
+        for thing in scene.facts.get("figures", []):
+            sides = [f"{side} {length}" for side, length in written(thing).items()]
+            assert f"{name(thing)} with {' and '.join(sides)}" in text
+        for thing in scene.facts.get("controls", []):
+            marks = {"": " not checked", "x": " checked"} if thing["kind"] == "check" else {}
+            assert (
+                f"{named(thing)}{marks.get(thing['value'], ' ' + thing['value'])}".strip() in text
+            )
         if "title" in scene.facts:
             assert scene.facts["title"]["text"] in text
 
@@ -128,6 +163,9 @@ def test_captions_name_everything(family: str) -> None:
 def test_steps_end_in_the_answer_and_only_arithmetic_has_them(family: str) -> None:
     thinking = {
         "charts": {"sum", "difference", "dialogue"},
+        "documents": {"pair", "total", "change", "change_all", "difference", "dialogue"},
+        "geometry": {"diameter", "area", "perimeter", "missing", "compare", "dialogue"},
+        "screens": {"click_next", "click_second", "sum", "dialogue"},
         "shapes": {"more", "total", "dialogue"},
     }
     for scene in every(family):
@@ -139,12 +177,12 @@ def test_steps_end_in_the_answer_and_only_arithmetic_has_them(family: str) -> No
                 continue
             assert "<" not in last.reasoning, "no tags in the steps"
             for left, sign, right, result in re.findall(
-                r"(\d+) ([+-]) (\d+) = (\d+)", last.reasoning
+                r"([\d.]+) ([-+*/]) ([\d.]+) = ([\d.]*\d)", last.reasoning
             ):
-                signed = int(right) if sign == "+" else -int(right)
-                assert int(left) + signed == int(result)
-            said = re.findall(r"\w+", last.reasoning)[-1]
-            assert said == last.reply or last.reply == "equal"
+                assert WORK[sign](Fraction(left), Fraction(right)) == Fraction(result)
+            if item.answer.kind == "number":
+                assert last.reasoning.endswith(f"= {last.reply}.")
+            assert last.reasoning.endswith(f" {last.reply}.") or last.reply == "equal"
 
 
 @families
@@ -181,34 +219,53 @@ def test_nothing_is_drawn_outside_the_facts_and_nothing_overlaps(family: str) ->
     for scene in every(family):
         for picture, facts in views(scene):
             pixels = decode(picture)
-            covered = np.zeros(pixels.shape[:2], dtype=bool)
+            owner = np.full(pixels.shape[:2], -1)
             edge = {tuple(int(v) for v in pixels[y, x]) for y, x in border(pixels)}
             assert len(edge) == 1, "something touches the edge"
             background = np.array(edge.pop())
-            for name, box in layers(facts):
+            drawn = layers(facts)
+            for index, (name, box) in enumerate(drawn):
                 x0, y0, x1, y1 = pixel_box(box, picture)
-                area = covered[y0:y1, x0:x1]
-                if name == "value":  # stands above its bar, or wholly on it
-                    assert not area.any() or area.all()
+                area = owner[y0:y1, x0:x1]
+                (below,) = below if len(below := set(area.flat)) == 1 else (None,)
+                assert below is not None, (name, "overlaps in part", facts)
+                if name in ON_OTHERS:  # stands apart, or wholly on one thing
+                    assert below == -1 or drawn[below][0] not in ON_OTHERS, (name, facts)
+                    assert len(np.unique(pixels[y0:y1, x0:x1].reshape(-1, 3), axis=0)) > 1
                 else:
-                    assert not area.any(), (name, facts)
-                area[...] = True
+                    assert below == -1, (name, facts)
+                area[...] = index
                 assert (pixels[y0:y1, x0:x1] != background).any(), f"{name} is not to be seen"
-            outside = pixels[~covered]
+            outside = pixels[owner == -1]
             assert (outside == background).all(), "ink outside the boxes of the facts"
 
 
 @families
 def test_boxes_are_true_to_one_pixel(family: str) -> None:
-    colours = {"charts": charts.COLOURS, "shapes": shapes.COLOURS}[family]
+    colours = {
+        "charts": charts.COLOURS,
+        "geometry": geometry.COLOURS,
+        "shapes": shapes.COLOURS,
+    }
     for scene in every(family):
         for picture, facts in views(scene):
             pixels = decode(picture)
-            for thing in [*facts.get("bars", []), *facts.get("shapes", [])]:
+            things = [thing for kind in THINGS for thing in facts.get(kind, [])]
+            assert things
+            for thing in things:
                 box = pixel_box(thing["box"], picture)
-                found = seen_box(pixels, colours[thing["colour"]], box)
+                colour = colours[family][thing["colour"]] if family in colours else None
+                found = seen_box(pixels, colour, box)
                 apart = max(abs(a - b) for a, b in zip(box, found, strict=True))
                 assert apart <= 1, (thing, found)
+                if family == "documents":  # a line reaches from its words to its number
+                    assert thing["box"] == union([thing["words_box"], thing["value_box"]])
+                if family == "screens":  # only the label of a field is not clicked
+                    own = thing["value_box" if thing["kind"] == "field" else "label_box"]
+                    assert thing["box"] == union([thing["box"], own])
+                for text in thing.get("texts", []) if thing.get("kind") != "circle" else []:
+                    box = pixel_box(text["box"], picture)
+                    assert seen_box(pixels, None, box, around=0) == list(box)
 
 
 @families
@@ -234,6 +291,13 @@ def test_the_changed_item_shows_two_pictures() -> None:
     assert min(kinds.values()) > 20, kinds
 
 
+def test_the_lexicon_has_words_enough() -> None:
+    assert len(set(WORDS)) == len(WORDS) >= 200 and len(set(COMMANDS)) == len(COMMANDS)
+    assert all(re.fullmatch("[a-z]{3,7}", word) for word in WORDS)
+    labels = {word.lower() for word in COMMANDS}
+    assert not labels & set(WORDS), "a label is a button's or another control's"
+
+
 def test_options_that_cannot_fit_are_a_user_error() -> None:
     options = ChartsScene(min_bars=8, max_bars=8, min_side_px=64, max_side_px=70)
     with pytest.raises(UserError, match="more than fits into a picture .* raise max_side_px"):
@@ -247,6 +311,22 @@ def decode(picture: Picture) -> np.ndarray:
     pixels = np.asarray(Image.open(BytesIO(picture.png)).convert("RGB"), dtype=int)
     assert pixels.shape == (picture.height, picture.width, 3)
     return pixels
+
+
+def name(figure: Facts) -> str:
+    return f"{figure['colour']} {figure['kind']}"
+
+
+def written(figure: Facts) -> dict[str, str]:
+    """What is written beside a figure, by side."""
+    return {
+        side: "?" if side == figure["hidden"] else str(length)
+        for side, length in figure["sides"].items()
+    }
+
+
+def named(control: Facts) -> str:
+    return f"{control['label']} {screens.NOUNS[control['kind']]}"
 
 
 def views(scene: Scene) -> list[tuple[Picture, Facts]]:
@@ -269,7 +349,25 @@ def layers(facts: Facts) -> list[tuple[str, list[float]]]:
     for bar in facts.get("bars", []):
         found += [("bar", bar["box"]), ("label", bar["label_box"]), ("value", bar["value_box"])]
     found += [("axis", box) for box in facts.get("axes", [])]
+    figures, lines = facts.get("figures", []), facts.get("lines", [])
+    found += [("figure", figure["box"]) for figure in figures]
+    found += [("text", text["box"]) for figure in figures for text in figure["texts"]]
+    found += [("rule", box) for box in facts.get("rules", [])]
+    found += [("text", line[key]) for line in lines for key in ("words_box", "value_box")]
+    if facts["family"] == "screens":
+        found += [("bar", facts["bar"]["box"]), ("text", facts["title"]["box"])]
+        found += [("frame", box) for box in facts["frame"]]
+        found += [("control", control["box"]) for control in facts["controls"]]
+        texts = [
+            control[key] for control in facts["controls"] for key in ("label_box", "value_box")
+        ]
+        return found + [("text", box) for box in texts if box]
     return found + ([("title", facts["title"]["box"])] if "title" in facts else [])
+
+
+def union(boxes: list[list[float]]) -> list[float]:
+    x0, y0, x1, y1 = zip(*boxes, strict=True)
+    return [min(x0), min(y0), max(x1), max(y1)]
 
 
 def pixel_box(box: list[float], picture: Picture) -> tuple[int, ...]:
@@ -283,11 +381,14 @@ def border(pixels: np.ndarray) -> list[tuple[int, int]]:
     return rows + [(y, x) for x in (0, width - 1) for y in range(height)]
 
 
-def seen_box(pixels: np.ndarray, colour: tuple[int, int, int], near: tuple[int, ...]) -> list[int]:
-    """Bounds of the colour's pixels within two pixels of a box."""
-    x0, y0, x1, y1 = near[0] - 2, near[1] - 2, near[2] + 2, near[3] + 2
-    x0, y0 = max(x0, 0), max(y0, 0)
-    ys, xs = np.nonzero((pixels[y0:y1, x0:x1] == np.array(colour)).all(axis=2))
+def seen_box(
+    pixels: np.ndarray, colour: tuple[int, int, int] | None, near: tuple[int, ...], around: int = 2
+) -> list[int]:
+    """Bounds of the colour's pixels near a box; without a colour, of all but the background's."""
+    x0, y0 = max(near[0] - around, 0), max(near[1] - around, 0)
+    area = pixels[y0 : near[3] + around, x0 : near[2] + around]
+    hit = (area != pixels[0, 0]).any(axis=2)
+    ys, xs = np.nonzero(hit if colour is None else (area == np.array(colour)).all(axis=2))
     return [x0 + xs.min(), y0 + ys.min(), x0 + xs.max() + 1, y0 + ys.max() + 1]
 
 
@@ -400,8 +501,177 @@ def changed(question: str, facts: Facts) -> str:
     return right[0]
 
 
+def spell_box(box: list[float]) -> str:
+    return "[" + ", ".join(f"{value:.4f}" for value in box) + "]"
+
+
+def solve_documents(task: str, question: str, facts: Facts) -> str:
+    lines = facts["lines"]
+    cents = {line["words"]: Fraction(line["value"]) for line in lines}
+    hits = ((re.search(rf"\b{words}\b", question), words) for words in cents)
+    found = sorted((hit.start(), words) for hit, words in hits if hit)
+    chosen = [words for _, words in found]
+    numbers = re.findall(r"\d+\.\d\d|\d+", question)
+
+    def spell(value: Fraction) -> str:
+        return f"{float(value):.2f}" if facts["kind"] == "receipt" else str(value)
+
+    match task:
+        case "count":
+            return str(len(lines))
+        case "heading":
+            return facts["title"]["text"].split()[1]
+        case "read":
+            return spell(cents[chosen[0]])
+        case "name":
+            (line,) = [line for line in lines if line["value"] == numbers[0]]
+            return line["words"]
+        case "nth":
+            return lines[int(numbers[0]) - 1]["words"]
+        case "locate":
+            (line,) = [line for line in lines if line["words"] == chosen[0]]
+            return spell_box(line["box"])
+        case "pair" | "dialogue":
+            return spell(cents[chosen[0]] + cents[chosen[1]])
+        case "difference":
+            return spell(cents[chosen[0]] - cents[chosen[1]])
+        case "total":
+            return spell(sum(cents.values()))
+        case "change":
+            return spell(Fraction(numbers[0]) - cents[chosen[0]])
+        case "change_all":
+            return spell(Fraction(numbers[0]) - sum(cents.values()))
+    raise AssertionError(task)
+
+
+def solve_geometry(task: str, question: str, facts: Facts) -> str:
+    figures = facts["figures"]
+    asked = question.partition("\n")[0]
+    found = sorted(
+        (asked.index(f["colour"]), i) for i, f in enumerate(figures) if f["colour"] in asked
+    )
+    chosen = [figures[index] for _, index in found]
+    side = re.findall(r"\b(width|height|side|base|radius|diameter|area)\b", asked)
+    match task:
+        case "count":
+            return str(len(figures))
+        case "read":
+            return written(chosen[0])[side[0]]
+        case "name":
+            return chosen[0]["kind"]
+        case "which":
+            length = re.search(r"\d+", asked).group()
+            (figure,) = [f for f in figures if length in written(f).values()]
+            return name(figure)
+        case "locate":
+            assert name(chosen[0]) in asked
+            return spell_box(chosen[0]["box"])
+        case "compare":
+            small, large = sorted(chosen, key=area)
+            return f"{name(large)}, by {area(large) - area(small)}"
+        case "diameter" | "area" | "perimeter" | "missing" | "dialogue":
+            last = "perimeter" if task == "perimeter" else task if task != "dialogue" else side[-1]
+            return follows(last, asked, chosen[0])
+    raise AssertionError(task)
+
+
+def area(figure: Facts) -> int:
+    sides = [int(text) for text in written(figure).values()]
+    assert figure["kind"] != "circle"
+    whole = sides[0] * sides[-1]
+    assert figure["kind"] != "right triangle" or whole % 2 == 0
+    return whole // 2 if figure["kind"] == "right triangle" else whole
+
+
+def follows(what: str, asked: str, figure: Facts) -> str:
+    """What follows from the lengths that are written, and from a perimeter that is said."""
+    sides = written(figure)
+    if what == "diameter":
+        return str(2 * int(sides["radius"]))
+    if what == "area":
+        return str(area(figure))
+    if what == "perimeter":
+        return str(4 * int(sides["side"]) if "side" in sides else 2 * sum(map(int, sides.values())))
+    assert figure["hidden"] in asked
+    (known,) = [int(text) for text in sides.values() if text != "?"]
+    left = int(re.search(r"perimeter .*?is (\d+)", asked).group(1)) // 2 - known
+    assert left == figure["sides"][figure["hidden"]]
+    return str(left)
+
+
+def solve_screens(task: str, question: str, facts: Facts) -> str:
+    controls = facts["controls"]
+    asked = question.partition("\n")[0]
+    found = sorted((asked.index(named(c)), i) for i, c in enumerate(controls) if named(c) in asked)
+    chosen = [controls[index] for _, index in found]
+    ways = re.findall(r"directly (?:to the )?(right of|left of|above|below)", asked)
+    match task:
+        case "title":
+            return facts["title"]["text"]
+        case "count":
+            return str(sum(control["kind"] == "button" for control in controls))
+        case "locate":
+            return spell_box(chosen[0]["box"])
+        case "which":
+            return beside(chosen[0], ways[0], facts)["label"]
+        case "corner":
+            return corner(asked, facts)["label"]
+        case "checked":
+            said = [c for c in controls if re.search(rf"\b{c['label']}\b", asked)]
+            if not said:
+                return screens.STATES["absent"]
+            kind, value = said[0]["kind"], said[0]["value"]
+            marks = {"x": "checked", "": "empty"}
+            return screens.STATES["field" if kind == "field" else marks[value]]
+        case "read":
+            return chosen[0]["value"]
+        case "sum":
+            return str(int(chosen[0]["value"]) + int(chosen[1]["value"]))
+        case "click_next" | "click_second" | "dialogue":
+            assert len(ways) == 1 + (task == "click_second")
+            at = chosen[0]
+            for way in ways:
+                at = beside(at, way, facts)
+            assert at is not chosen[0]
+            return spell_box(at["box"])
+    raise AssertionError(task)
+
+
+def seat(control: Facts, facts: Facts) -> tuple[float, float, float]:
+    """Left and right end of a control with its label, and its middle from above, in pixels."""
+    boxes = [control["box"], control["label_box"]]
+    left, right = min(box[0] for box in boxes), max(box[2] for box in boxes)
+    middle = (control["box"][1] + control["box"][3]) / 2
+    return left * facts["width"], right * facts["width"], middle * facts["height"]
+
+
+def beside(control: Facts, way: str, facts: Facts) -> Facts:
+    """The nearest control of the same row or column, by where things are drawn."""
+    x, _, y = seat(control, facts)
+    sign = 1 if way in ("right of", "below") else -1
+    found = []
+    for other in facts["controls"]:
+        to_x, _, to_y = seat(other, facts)
+        if way.endswith("of") and abs(to_y - y) < 4:
+            found.append((sign * (to_x - x), other["label"], other))
+        if not way.endswith("of") and abs(to_x - x) < 2:
+            found.append((sign * (to_y - y), other["label"], other))
+    return min(one for one in found if one[0] > 3)[2]
+
+
+def corner(asked: str, facts: Facts) -> Facts:
+    rows = [seat(control, facts)[2] for control in facts["controls"]]
+    wanted = min(rows) if "top" in asked else max(rows)
+    row = [control for control in facts["controls"] if abs(seat(control, facts)[2] - wanted) < 4]
+    pick = max if "right" in asked else min
+    return pick(row, key=lambda control: seat(control, facts)[0])
+
+
 SOLVERS: dict[str, Callable[[str, str, Facts], str]] = {
     "charts": solve_charts,
+    "documents": solve_documents,
+    "geometry": solve_geometry,
+    "screens": solve_screens,
     "shapes": solve_shapes,
 }
 

@@ -21,8 +21,10 @@ _REASONS = {
     errno.EROFS: ("the file system is read-only", "choose a folder that can be written"),
     errno.ENOENT: ("no such file or folder", "check the path"),
     errno.ENOTDIR: ("a part of the path is not a folder", "check the path"),
-    errno.EEXIST: ("something else has that name", "remove it, or choose another path"),
     errno.EEXIST: ("a file with this name is in the way", "move it, or choose another folder"),
+    errno.ENAMETOOLONG: ("the name is too long", "choose a shorter name or path"),
+    errno.ENOTEMPTY: ("the folder is not empty", "another process may be writing there; try again"),
+    errno.EIO: ("the disk reported an error", "check the disk, then run the same command again"),
     errno.EISDIR: ("this is a folder, a file was expected", "check the path"),
 }
 

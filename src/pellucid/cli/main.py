@@ -5,7 +5,9 @@ Exit codes: 0 done, 1 gate FAIL, 2 the user or the machine can mend it, 3 gate I
 """
 
 import os
+import signal
 import sys
+from types import FrameType
 
 import typer
 
@@ -50,8 +52,17 @@ def top(
     """Options before the verb."""
 
 
+class Interrupted(BaseException):
+    """Ctrl-C, as an exception that no library on the way catches."""
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise Interrupted
+
+
 def main() -> None:
     """Entry of the `pellucid` command."""
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         with boundary("reading or writing"):
             app()
@@ -59,8 +70,9 @@ def main() -> None:
         for line in str(error).splitlines():
             print(f"pellucid: {line}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("\npellucid: stopped; run the same command again to go on", file=sys.stderr)
+    except (Interrupted, KeyboardInterrupt):
+        told = "stopped; what is finished is saved, run the same command again to go on"
+        print(f"\npellucid: {told}", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
         # The reader of our output went away (`| head`): no message, and none from the interpreter.

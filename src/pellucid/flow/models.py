@@ -26,7 +26,7 @@ def find_model(reference: str, home: Path) -> Model:
     for candidate in (folder, folder / "checkpoint"):
         if (candidate / "config.json").is_file():
             return Model(folder.resolve().name, candidate, str(folder))
-    if folder.exists() or "/" in reference:
+    if "/" in reference or (folder.exists() and not (home / "catalog").is_dir()):
         rule = "is no checkpoint folder" if folder.exists() else "does not exist"
         raise UserError(Problem("model", reference, rule, "give a folder with a config.json"))
     entry = Catalog(home / "catalog").resolve(reference)

@@ -14,8 +14,6 @@ from pellucid.recipe.data import Mix
 from pellucid.recipe.eval import EvalOptions
 from pellucid.recipe.recipe import Recipe
 
-TYPES = ("data", "mix", "init", "train", "rl", "eval", "release")
-
 
 @dataclass(frozen=True, slots=True)
 class Choices:

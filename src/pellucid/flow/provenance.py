@@ -11,14 +11,18 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 @cache
 def code_version() -> tuple[str, bool]:
-    """(commit or version, whether the source differs from it)."""
+    """(commit or version, whether the source differs from it).
+
+    A clone whose git cannot be asked is called unknown and dirty: nothing may look cleaner than it
+    is.
+    """
     if not (_PACKAGE.parent.parent / ".git").exists():
         return f"pellucid {__version__}", False
     try:
         commit = _git("rev-parse", "HEAD")
         dirty = bool(_git("status", "--porcelain", "--", str(_PACKAGE)))
     except (OSError, subprocess.SubprocessError):
-        return f"pellucid {__version__}", False
+        return f"pellucid {__version__}, unknown commit", True
     return commit, dirty
 
 

@@ -10,14 +10,14 @@ from pellucid.base.lookup import did_you_mean
 from pellucid.base.paths import sweep_temporaries, write_json, write_text
 from pellucid.flow.job import Job
 from pellucid.flow.lines import say
-from pellucid.flow.plan import TYPES, Choices, plan_jobs
+from pellucid.flow.plan import Choices, plan_jobs
 from pellucid.flow.provenance import code_version
 from pellucid.flow.workspace import Workspace
 from pellucid.recipe import Recipe, dump
 from pellucid.schema.artifact import Artifact
 
 RECIPE, RUN, REPORT = "recipe.yaml", "run.json", "report"
-RESERVED = ("artifacts", "catalog")
+RESERVED = ("artifacts", "audit", "catalog")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ def run(recipe: Recipe, home: Path, selection: Selection | None = None) -> RunRe
     jobs = plan_jobs(recipe, choose(recipe, folder))
     wanted = select(jobs, selection)
     needed = wanted | ancestors(jobs, wanted)
+    before = recorded(folder)
     artifacts: dict[str, Artifact] = {}
     built: list[str] = []
     for job in jobs:
@@ -78,7 +79,7 @@ def run(recipe: Recipe, home: Path, selection: Selection | None = None) -> RunRe
         else:
             continue
         artifacts[job.name] = artifact
-        record(folder, recipe, jobs, artifacts)
+        record(folder, recipe, jobs, artifacts, before)
     if len(artifacts) == len(jobs):
         _finish(recipe, workspace, folder, artifacts)
     return RunResult(folder, recipe, artifacts, tuple(built))
@@ -120,14 +121,19 @@ def select(jobs: Iterable[Job], selection: Selection) -> set[str]:
     Raises:
         UserError: a name fits no job.
     """
+    if selection.only and selection.start:
+        given = {"--only": list(selection.only), "--from": selection.start}
+        rule = "say two things about which jobs to do"
+        raise UserError(Problem("selection", given, rule, "give one of the two"))
     names = [job.name for job in jobs]
     types = {job.name: job.type for job in jobs}
 
     def named(word: str, field: str) -> list[str]:
         found = [name for name in names if word in (name, types[name])]
         if not found:
-            known = (*names, *TYPES)
-            raise UserError(Problem(field, word, "fits no job", did_you_mean(word, known)))
+            known = {*names, *types.values()}
+            rule = "fits no job of this recipe"
+            raise UserError(Problem(field, word, rule, did_you_mean(word, known)))
         return found
 
     if selection.only:
@@ -137,29 +143,39 @@ def select(jobs: Iterable[Job], selection: Selection) -> set[str]:
     return set(names)
 
 
+def recorded(folder: Path) -> dict[str, dict[str, str]]:
+    """The jobs that run.json names, by name; none when there is no readable one."""
+    try:
+        tree = json.loads((folder / RUN).read_text(encoding="utf-8"))
+        return {job["name"]: job for job in tree["jobs"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
 def record(
-    folder: Path, recipe: Recipe, jobs: Iterable[Job], artifacts: Mapping[str, Artifact]
+    folder: Path,
+    recipe: Recipe,
+    jobs: Iterable[Job],
+    artifacts: Mapping[str, Artifact],
+    before: Mapping[str, dict[str, str]],
 ) -> None:
-    """Write run.json: which artifact each job came to, so far."""
+    """Write run.json: which artifact each job came to.
+
+    Jobs that were not reached keep what they came to `before`, so that a run that stops half-way
+    forgets nothing that an earlier one finished.
+    """
     commit, dirty = code_version()
-    write_json(
-        folder / RUN,
-        {
-            "name": recipe.name,
-            "commit": commit,
-            "dirty": dirty,
-            "jobs": [
-                {
-                    "name": job.name,
-                    "type": job.type,
-                    "artifact": artifacts[job.name].path.name,
-                    "content_hash": artifacts[job.name].hash,
-                }
-                for job in jobs
-                if job.name in artifacts
-            ],
-        },
-    )
+    now = {
+        name: {
+            "name": name,
+            "type": artifact.manifest.type,
+            "artifact": artifact.path.name,
+            "content_hash": artifact.hash,
+        }
+        for name, artifact in artifacts.items()
+    }
+    told = [found for job in jobs if (found := now.get(job.name) or before.get(job.name))]
+    write_json(folder / RUN, {"name": recipe.name, "commit": commit, "dirty": dirty, "jobs": told})
 
 
 def ancestors(jobs: Iterable[Job], wanted: Iterable[str]) -> set[str]:

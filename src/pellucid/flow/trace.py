@@ -15,6 +15,7 @@ from pellucid import store
 from pellucid.base.errors import Problem, UserError, boundary
 from pellucid.base.hashing import SHORT
 from pellucid.base.lookup import did_you_mean, nearest
+from pellucid.eval.latency import LATENCY
 from pellucid.eval.page import JSON
 from pellucid.eval.report import load_rows
 from pellucid.eval.rows import select
@@ -101,40 +102,69 @@ def trace(home: Path, run: str, id: str) -> Trace:
         UserError: there is no such run, report or number.
     """
     artifacts = open_run(home, run)
-    number = find_number(home / run / REPORT / JSON, id)
+    path = home / run / REPORT / JSON
+    _check_fresh(path, artifacts, run)
+    number = find_number(path, id)
     artifact = artifacts[number["job"]]
-    rows = _rows(artifact, number)
     chain = _chain(artifact, artifacts)
-    stores = [artifacts[link.job].path for link in chain if link.type == "data"]
-    return Trace(id, number, tuple(rows), tuple(_records(rows, stores)), tuple(chain))
+    folders = [artifacts[link.job].path for link in chain if link.type == "data"]
+    rows = _rows(artifact, number, folders)
+    return Trace(number["id"], number, tuple(rows), tuple(_records(rows, folders)), tuple(chain))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        fix = "let the run finish: pellucid run <recipe>"
+        raise UserError(Problem("run", path.parent.parent.name, "has no report yet", fix))
+    with boundary("reading"):
+        tree: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return tree
+
+
+def _check_fresh(path: Path, artifacts: Mapping[str, Artifact], run: str) -> None:
+    """Refuse a report that another state of the run made: its numbers have other rows."""
+    told = {job["name"]: job["content_hash"] for job in _read(path)["jobs"]}
+    if told != {name: artifact.hash for name, artifact in artifacts.items()}:
+        rule = "has a report that is older than its artifacts"
+        raise UserError(Problem("run", run, rule, "run the recipe again, to its end"))
 
 
 def find_number(path: Path, id: str) -> dict[str, Any]:
-    """A number of report.json by its id, with the `job` that it came from."""
-    if not path.is_file():
-        fix = "let the run finish: pellucid run"
-        raise UserError(Problem("run", str(path.parent), "has no report yet", fix))
-    with boundary("reading"):
-        tree = json.loads(path.read_text(encoding="utf-8"))
+    """A number of report.json by its id, with that id and the `job` that it came from.
+
+    `eval.final.` stands for the last checkpoint, as in the recipe's checks.
+    """
+    tree = _read(path)
+    evals = [job["name"] for job in tree["jobs"] if job["type"] == "eval"]
+    if id.startswith("eval.final.") and evals:
+        id = f"{evals[-1]}.{id.removeprefix('eval.final.')}"
     numbers = {**tree["numbers"], **tree["timing"]["numbers"]}
     for job, seconds in tree["timing"]["jobs"].items():
         numbers[f"timing.jobs.{job}"] = {"value": seconds, "unit": "seconds", "job": job}
     if id in numbers:
-        return dict(numbers[id])
+        return {"id": id, **numbers[id]}
     point = _POINT.fullmatch(id)
     if point and point["curve"] in tree["curves"]:
         curve = tree["curves"][point["curve"]]
         for step, value in curve["points"]:
             if step == int(point["step"]):
-                return {"value": value, "unit": curve["unit"], "job": curve["job"], "step": step}
+                return {
+                    "id": id,
+                    "value": value,
+                    "unit": curve["unit"],
+                    "job": curve["job"],
+                    "step": step,
+                }
     known = [*numbers, *(f"{curve}[0]" for curve in tree["curves"])]
     fix = did_you_mean(id, known) if nearest(id, known) else f"see the ids in {path}"
     raise UserError(Problem("number", id, "is not in the report", fix))
 
 
-def _rows(artifact: Artifact, number: Mapping[str, Any]) -> list[Row]:
+def _rows(artifact: Artifact, number: Mapping[str, Any], folders: list[Path]) -> list[Row]:
     """What a number aggregates, from the artifact of its job."""
     match artifact.manifest.type:
+        case "eval" if number.get("unit") == "s":
+            return select(read_lines(artifact.path / LATENCY), number["rows"])
         case "eval" if number.get("rows"):
             return select(load_rows(artifact.path), number["rows"])
         case "eval":
@@ -149,10 +179,31 @@ def _rows(artifact: Artifact, number: Mapping[str, Any]) -> list[Row]:
                 for row in read_lines(artifact.path / "rollouts" / f"batch-{batch:05d}.jsonl")
             ]
         case "mix":
-            mix = store.read_mix(artifact.path)
-            return [{"record": row.id, "repeat": row.repeat, "mode": row.mode} for row in mix.rows]
+            return _mix_rows(artifact, number["id"], folders)
         case _:
             return []
+
+
+def _mix_rows(artifact: Artifact, id: str, folders: list[Path]) -> list[Row]:
+    """What a count of a mix counted: ledger rows for what was left out, else rows of the mix."""
+    mix, opened = store.read_mix(artifact.path), store.open(*folders)
+    group, _, leaf = id.removeprefix(f"{artifact.name}.").partition(".")
+    if group == "left_out":
+        lost = [row for row in mix.ledger if row.reason == leaf]
+        return [{"record": row.id, "take": row.take, "reason": row.reason} for row in lost]
+    sources = {row.id: row.source for row in mix.ledger if row.decision == "kept"}
+    rows = []
+    for row in mix.rows:
+        record = opened.get(row.id)
+        own = "think" if record.messages[-1].mode == "think" else "nothink"
+        told = {
+            "by_source": sources[row.id],
+            "by_task": f"{sources[row.id]}/{record.task}",
+            "by_mode": own if row.mode == "as_is" else row.mode,
+        }
+        if told.get(group, leaf) == leaf:
+            rows.append({"record": row.id, "repeat": row.repeat, "mode": told["by_mode"]})
+    return rows
 
 
 def _log_lines(artifact: Artifact, number: Mapping[str, Any]) -> list[Row]:

@@ -21,6 +21,7 @@ from pellucid.base.errors import Problem, UserError, boundary
 from pellucid.base.hashing import SHORT, hash_file, hash_json
 from pellucid.base.paths import publish, remove_tree, sweep_temporaries, sync_folder, write_json
 from pellucid.flow.job import Job, Work
+from pellucid.flow.lines import say
 from pellucid.flow.provenance import code_version
 from pellucid.schema.artifact import MANIFEST, TIMING, Artifact, FileEntry, Manifest
 
@@ -61,8 +62,7 @@ class Workspace:
         partial = self.partial(job, parents)
         with boundary(f"building {job.name} in"), self._lock(target.name):
             if fresh:
-                remove_tree(target)
-                remove_tree(partial)
+                self._discard(partial)
             elif target.is_dir():
                 return check(read_artifact(target))
             partial.mkdir(parents=True, exist_ok=True)
@@ -70,8 +70,17 @@ class Workspace:
             start = time.perf_counter()
             job.work(Work(partial, parents))
             _write_manifest(job, parents, partial, time.perf_counter() - start)
+            self._discard(target)  # only now: until the new result is whole, the old one stays
             publish(partial, target)
             return read_artifact(target)
+
+    def _discard(self, folder: Path) -> None:
+        """Remove a folder; it loses its name first, so that half of it is never taken for it."""
+        if folder.is_dir():
+            leaving = folder.with_name(f".leaving-{folder.name.lstrip('.')}")
+            remove_tree(leaving)
+            os.replace(folder, leaving)
+            remove_tree(leaving)
 
     def partial(self, job: Job, parents: Mapping[str, Artifact]) -> Path:
         """Where a job that was killed left its finished units."""
@@ -81,9 +90,23 @@ class Workspace:
     def _folder(self, job: Job, parents: Mapping[str, Artifact]) -> Path:
         return self.artifacts / f"{job.type}-{job.key(parents)[: 2 * SHORT]}"
 
+    def held(self, name: str) -> bool:
+        """Whether some process is building the artifact with this folder name."""
+        path = self.artifacts / f".lock-{name}"
+        if not path.is_file():
+            return False
+        with path.open("rb") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
     @contextmanager
     def _lock(self, name: str) -> Iterator[None]:
         """One builder per artifact; the lock goes with the process that holds it."""
+        if self.held(name):
+            say("  another process is building this; waiting for it")
         self.artifacts.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.artifacts / f".lock-{name}", os.O_RDWR | os.O_CREAT, 0o644)
         try:

@@ -230,8 +230,11 @@ class Engine:
 
     def _seat(self, slot: int, stream: Stream) -> None:
         """Prefill a request into a free slot and draw its first token."""
+        seat = Seat(stream, UNREAD)
+        self._seats[slot] = seat  # at once: whatever happens next, its reader gets an answer
         prompt, logits = self._prefill(slot, stream.request)
-        seat = Seat(stream, prompt)
+        self._seats[slot] = None
+        seat.prompt = prompt
         if logits is None:
             self._close(seat, "error", prompt.refusal)
             return

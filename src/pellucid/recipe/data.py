@@ -46,7 +46,58 @@ class ShapesScene(Options):
     """Largest image side."""
 
 
-Scene = Annotated[ChartsScene | ShapesScene, Field(discriminator="kind")]
+class GeometryScene(Options):
+    """Plane figures with their lengths written beside them: read, area, perimeter."""
+
+    kind: Literal["geometry"] = "geometry"
+    min_figures: int = Field(1, ge=1, le=4)
+    """Fewest figures in a picture."""
+    max_figures: int = Field(4, ge=1, le=4)
+    """Most figures in a picture."""
+    max_length: int = Field(12, ge=12, le=99)
+    """Largest length of a side or radius."""
+    min_side_px: int = Field(96, ge=64, le=512)
+    """Smallest image side."""
+    max_side_px: int = Field(160, ge=64, le=1024)
+    """Largest image side."""
+
+
+class ScreensScene(Options):
+    """Small windows with buttons, check boxes and fields: where to click, what is beside what."""
+
+    kind: Literal["screens"] = "screens"
+    min_controls: int = Field(3, ge=3, le=8)
+    """Fewest controls in a window."""
+    max_controls: int = Field(6, ge=3, le=8)
+    """Most controls in a window."""
+    max_number: int = Field(999, ge=99, le=9999)
+    """Largest number in a field."""
+    min_side_px: int = Field(96, ge=64, le=512)
+    """Smallest image side."""
+    max_side_px: int = Field(160, ge=64, le=1024)
+    """Largest image side."""
+
+
+class DocumentsScene(Options):
+    """Receipts and notices of a few lines, a number at the end of each: read, add, change."""
+
+    kind: Literal["documents"] = "documents"
+    min_lines: int = Field(3, ge=2, le=8)
+    """Fewest lines under the heading."""
+    max_lines: int = Field(6, ge=2, le=8)
+    """Most lines under the heading."""
+    max_cents: int = Field(999, ge=100, le=2000)
+    """Largest price on a receipt, in cents."""
+    min_side_px: int = Field(96, ge=64, le=512)
+    """Smallest image side."""
+    max_side_px: int = Field(160, ge=64, le=1024)
+    """Largest image side."""
+
+
+Scene = Annotated[
+    ChartsScene | DocumentsScene | GeometryScene | ScreensScene | ShapesScene,
+    Field(discriminator="kind"),
+]
 
 
 class ScenesSource(Options):

@@ -89,7 +89,13 @@ def _read(path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
         names = " -> ".join(str(item.name) for item in (*chain, path))
         raise UserError(Problem("extends", names, "goes in a circle", "remove one `extends`"))
     with boundary("reading the recipe"):
-        text = path.read_text(encoding="utf-8")
+        data = path.read_bytes()
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            Problem("recipe", path.name, f"is not UTF-8 (byte {error.start})", "save it as UTF-8")
+        ) from None
     try:
         tree = yaml.safe_load(text)
     except yaml.YAMLError as error:

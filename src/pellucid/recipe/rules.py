@@ -50,8 +50,8 @@ def sources(recipe: Recipe) -> Iterator[Problem]:
         if source.kind != "scenes":
             continue
         scene = source.scene
-        count = "bars" if scene.kind == "charts" else "shapes"
-        for least, most in ((f"min_{count}", f"max_{count}"), ("min_side_px", "max_side_px")):
+        for least in (field for field in type(scene).model_fields if field.startswith("min_")):
+            most = least.replace("min_", "max_", 1)
             low, high = getattr(scene, least), getattr(scene, most)
             if low > high:
                 rule = f"exceeds {at}.scene.{most}={high}"

@@ -7,7 +7,7 @@ family as [0, 1] with four decimals. Leaves out on purpose: anything that knows 
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from random import Random
 from typing import Any, TypeVar
@@ -171,6 +171,36 @@ def set_text(text: str, face: ImageFont.FreeTypeFont, x: float, y: int, fill: Rg
     start = round(x - (left + right) / 2)
     box = (start + left, y + top, start + right, y + bottom)
     return Text(text, face, (start, y), box, fill)
+
+
+@lru_cache(maxsize=8192)
+def ink(text: str, face: ImageFont.FreeTypeFont) -> Box:
+    """What a text drawn at (0, 0) colours, to the pixel; `getbbox` counts its empty sides too."""
+    right, bottom = (int(side) for side in face.getbbox(text)[2:])
+    canvas = Image.new("L", (right + 8, bottom + 8))
+    ImageDraw.Draw(canvas).text((4, 4), text, font=face, fill=255)
+    found = canvas.getbbox()
+    assert found is not None, f"{text!r} has no ink"
+    return found[0] - 4, found[1] - 4, found[2] - 4, found[3] - 4
+
+
+def put_text(text: str, face: ImageFont.FreeTypeFont, left: int, y: int, fill: Rgb = INK) -> Text:
+    """A text whose ink starts at `left`, its line starting at `y`; the box is that of the ink."""
+    x0, y0, x1, y1 = ink(text, face)
+    return Text(text, face, (left - x0, y), (left, y + y0, left + x1 - x0, y + y1), fill)
+
+
+def centre_text(text: str, face: ImageFont.FreeTypeFont, box: Box, fill: Rgb = INK) -> Text:
+    """A text whose ink stands in the middle of a box; the box of the text is that of the ink."""
+    x0, y0, x1, y1 = ink(text, face)
+    left = (box[0] + box[2] - (x1 - x0)) // 2
+    return put_text(text, face, left, (box[1] + box[3] - (y1 - y0)) // 2 - y0, fill)
+
+
+def union(boxes: Sequence[Box]) -> Box:
+    """The smallest box that holds them all."""
+    x0, y0, x1, y1 = zip(*boxes, strict=True)
+    return min(x0), min(y0), max(x1), max(y1)
 
 
 def draw_texts(draw: ImageDraw.ImageDraw, texts: Iterable[Text]) -> None:

@@ -1,0 +1,350 @@
+"""Receipts and notices: a heading with a number, then lines that end in a price or a count.
+
+No two lines share a word or a number, so each can be named by either. Leaves out on purpose: a
+printed total (it is to be computed), tables, paragraphs and handwriting.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from pellucid.base.seeds import derive
+from pellucid.data.synth.base import (
+    BACKGROUNDS,
+    INK,
+    Ask,
+    Box,
+    Item,
+    Picture,
+    Rgb,
+    Scene,
+    Text,
+    ask,
+    box_answer,
+    clash,
+    draw_texts,
+    encode,
+    first_fit,
+    font,
+    ink,
+    inside,
+    number,
+    put_text,
+    union,
+    unit,
+)
+from pellucid.data.synth.lexicon import WORDS
+from pellucid.recipe.data import DocumentsScene
+from pellucid.schema.record import Answer
+
+VERSION = 1
+
+_HEADINGS = {
+    "receipt": ("Receipt", "Bill", "Order", "Invoice", "Sale"),
+    "notice": ("Notice", "Stock", "List", "Lost", "Wanted"),
+}
+_MAX_COUNT = 99
+"""Largest number on a notice."""
+_NOTES = (500, 1000, 2000, 5000, 10_000, 20_000)
+"""What is paid with, in cents."""
+_GAP = 3
+"""Least distance of two lines, in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    words: str
+    value: int
+    """Cents on a receipt, a count on a notice."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    kind: str
+    heading: str
+    number: int
+    lines: tuple[_Line, ...]
+
+    def spell(self, value: int) -> str:
+        """A value as it is written.
+
+        >>> _Document("receipt", "Bill", 7, ()).spell(205)
+        '2.05'
+        """
+        return f"{value // 100}.{value % 100:02d}" if self.kind == "receipt" else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    width: int
+    height: int
+    background: Rgb
+    heading: Text
+    rule: Box | None
+    words: tuple[Text, ...]
+    values: tuple[Text, ...]
+
+    @property
+    def lines(self) -> tuple[Box, ...]:
+        """Each line, from its first word to the end of its number."""
+        pairs = zip(self.words, self.values, strict=True)
+        return tuple(union((words.box, value.box)) for words, value in pairs)
+
+
+def draw(options: DocumentsScene, seed: int) -> Scene:
+    """The document of one seed.
+
+    Raises:
+        UserError: so many lines do not fit into so small a picture.
+    """
+    document = _data(options, Random(derive(seed, "documents", "data")))
+    layout = first_fit("documents", seed, options, lambda rng: _layout(options, document, rng))
+    items = _items(document, layout, Random(derive(seed, "documents", "words")))
+    return Scene((_paint(layout),), _facts(document, layout), items)
+
+
+def _data(options: DocumentsScene, rng: Random) -> _Document:
+    kind = rng.choice(("receipt", "receipt", "notice"))
+    count = rng.randint(options.min_lines, options.max_lines)
+    words = rng.sample(WORDS, 2 * count)
+    most = options.max_cents if kind == "receipt" else _MAX_COUNT
+    values = rng.sample(range(5, most + 1), count)
+    lines = []
+    for index, value in enumerate(values):
+        named = words[2 * index : 2 * index + (2 if rng.random() < 0.3 else 1)]
+        lines.append(_Line(" ".join(named), value))
+    digits = rng.randint(2, 4)
+    numbered = rng.randint(10 ** (digits - 1), 10**digits - 1)
+    return _Document(kind, rng.choice(_HEADINGS[kind]), numbered, tuple(lines))
+
+
+def _layout(options: DocumentsScene, document: _Document, rng: Random) -> _Layout | None:
+    """One try; None when something would overlap or be cut."""
+    width, height = (rng.randint(options.min_side_px, options.max_side_px) for _ in range(2))
+    face, bold = font(rng.randint(9, 13)), font(rng.randint(9, 13), bold=True)
+    left, right = rng.randint(3, 12), width - rng.randint(3, 12)
+    title = f"{document.heading} {document.number}"
+    _, above, _, below = ink("Aglpy0", face)
+    tall, head = below - above, ink(title, bold)
+    step = tall + rng.randint(_GAP, _GAP + 5)
+    under = rng.randint(6, 10)
+    needed = head[3] - head[1] + under + step * (len(document.lines) - 1) + tall
+    if needed > height - 4:
+        return None
+    top = rng.randint(2, height - 2 - needed)
+    across = left if rng.random() < 0.5 else (left + right - (head[2] - head[0])) // 2
+    heading = put_text(title, bold, across, top - head[1])
+    first = heading.box[3] + under - above
+    values, words = [], []
+    for index, line in enumerate(document.lines):
+        spelt, y = document.spell(line.value), first + step * index
+        x0, _, x1, _ = ink(spelt, face)
+        words.append(put_text(line.words, face, left, y))
+        values.append(put_text(spelt, face, right - (x1 - x0), y))
+    middle = heading.box[3] + under // 2
+    rule = (left, middle, right, middle + 1) if rng.random() < 0.6 else None
+    background = rng.choice(BACKGROUNDS)
+    layout = _Layout(width, height, background, heading, rule, tuple(words), tuple(values))
+    return layout if _fits(layout) else None
+
+
+def _fits(layout: _Layout) -> bool:
+    """Nothing overlaps, nothing is cut; words keep clear of the numbers."""
+    boxes = [layout.heading.box, *layout.lines]
+    if not all(inside(box, layout.width, layout.height, 2) for box in boxes):
+        return False
+    if any(
+        words.box[2] + 5 > value.box[0]
+        for words, value in zip(layout.words, layout.values, strict=True)
+    ):
+        return False
+    if layout.rule and any(clash(layout.rule, box, 1) for box in boxes):
+        return False
+    return not any(clash(a, b, _GAP - 1) for i, a in enumerate(boxes) for b in boxes[i + 1 :])
+
+
+def _paint(layout: _Layout) -> Picture:
+    picture = Image.new("RGB", (layout.width, layout.height), layout.background)
+    pen = ImageDraw.Draw(picture)
+    if layout.rule:
+        x0, y0, x1, y1 = layout.rule
+        pen.rectangle((x0, y0, x1 - 1, y1 - 1), fill=INK)
+    draw_texts(pen, (layout.heading, *layout.words, *layout.values))
+    return encode(picture)
+
+
+def _facts(document: _Document, layout: _Layout) -> dict[str, Any]:
+    size = (layout.width, layout.height)
+    drawn = zip(document.lines, layout.lines, layout.words, layout.values, strict=True)
+    return {
+        "family": "documents",
+        "width": layout.width,
+        "height": layout.height,
+        "kind": document.kind,
+        "title": {"text": layout.heading.text, "box": unit(layout.heading.box, *size)},
+        "rules": [unit(layout.rule, *size)] if layout.rule else [],
+        "lines": [
+            {
+                "words": line.words,
+                "value": document.spell(line.value),
+                "box": unit(box, *size),
+                "words_box": unit(words.box, *size),
+                "value_box": unit(value.box, *size),
+            }
+            for line, box, words, value in drawn
+        ],
+    }
+
+
+def _items(document: _Document, layout: _Layout, rng: Random) -> tuple[Item, ...]:
+    receipt = document.kind == "receipt"
+    return (
+        _caption(document, rng),
+        _read(document, rng),
+        _heading(document, rng),
+        _name(document, rng),
+        _nth(document, rng),
+        _count(document, rng),
+        _locate(document, layout, rng),
+        _pair(document, rng),
+        _total(document, rng),
+        *((_change(document, rng), _change_all(document, rng)) if receipt else ()),
+        *(() if receipt else (_difference(document, rng),)),
+        _dialogue(document, rng),
+    )
+
+
+def _caption(document: _Document, rng: Random) -> Item:
+    listed = [
+        f"Line {index}: {line.words} {document.spell(line.value)}."
+        for index, line in enumerate(document.lines, 1)
+    ]
+    heading = f"{document.heading} {document.number}"
+    text = f'A {document.kind} headed "{heading}" with {len(listed)} lines. {" ".join(listed)}'
+    question = rng.choice(("Describe the picture.", f"Write down the whole {document.kind}."))
+    return Item("caption", (Ask(question, text),), None)
+
+
+def _read(document: _Document, rng: Random) -> Item:
+    line = rng.choice(document.lines)
+    question = rng.choice(_questions(document)).format(line.words)
+    return ask("read", question, _value(document, line.value))
+
+
+def _questions(document: _Document) -> tuple[str, str]:
+    priced = document.kind == "receipt"
+    return (
+        "Which number stands beside {}?",
+        "What is the price of {}?" if priced else "How many does the notice give for {}?",
+    )
+
+
+def _value(document: _Document, value: int) -> Answer:
+    return Answer("number", document.spell(value))
+
+
+def _heading(document: _Document, rng: Random) -> Item:
+    question = rng.choice(("What is the number of the {}?", "Which number is in the heading?"))
+    return ask("heading", question.format(document.kind), number(document.number))
+
+
+def _name(document: _Document, rng: Random) -> Item:
+    line = rng.choice(document.lines)
+    question = rng.choice(("What stands beside {}?", "Which line ends in {}? Give its words."))
+    asked = question.format(document.spell(line.value))
+    return ask("name", asked, Answer("text", line.words))
+
+
+def _nth(document: _Document, rng: Random) -> Item:
+    index = rng.randrange(len(document.lines))
+    question = rng.choice(("Which words stand in line {}?", "Read the words of line {}."))
+    return ask("nth", question.format(index + 1), Answer("text", document.lines[index].words))
+
+
+def _count(document: _Document, rng: Random) -> Item:
+    question = rng.choice(("How many lines are under the heading?", "Count the lines."))
+    return ask("count", question, number(len(document.lines)))
+
+
+def _locate(document: _Document, layout: _Layout, rng: Random) -> Item:
+    index = rng.randrange(len(document.lines))
+    question = rng.choice(("Where is the line with {}? Give its box.", "Give the box of {}."))
+    answer = box_answer(layout.lines[index], layout.width, layout.height)
+    return ask("locate", question.format(document.lines[index].words), answer)
+
+
+def _added(document: _Document, lines: Sequence[_Line]) -> tuple[int, str]:
+    """The sum of the lines, and the steps: each value, then one addition after the other."""
+    read = ", ".join(f"{line.words} {document.spell(line.value)}" for line in lines)
+    steps, so_far = [f"{read}."], lines[0].value
+    for line in lines[1:]:
+        left, right, so_far = so_far, line.value, so_far + line.value
+        steps.append(
+            f"{document.spell(left)} + {document.spell(right)} = {document.spell(so_far)}."
+        )
+    return so_far, " ".join(steps)
+
+
+def _pair(document: _Document, rng: Random) -> Item:
+    a, b = rng.sample(document.lines, 2)
+    question = rng.choice(("What is the sum of {} and {}?", "How much are {} and {} together?"))
+    total, steps = _added(document, (a, b))
+    return ask("pair", question.format(a.words, b.words), _value(document, total), steps)
+
+
+def _total(document: _Document, rng: Random) -> Item:
+    question = rng.choice(("What is the total of all lines?", "How much is everything together?"))
+    total, steps = _added(document, document.lines)
+    return ask("total", question, _value(document, total), steps)
+
+
+def _left(document: _Document, paid: int, value: int) -> tuple[Answer, str]:
+    """What is left of a payment, and the step to it."""
+    answer = _value(document, paid - value)
+    return answer, f"{document.spell(paid)} - {document.spell(value)} = {answer.gold}."
+
+
+def _note(value: int, rng: Random) -> int:
+    """One of the two smallest notes that are worth more."""
+    return rng.choice([note for note in _NOTES if note > value][:2])
+
+
+def _change(document: _Document, rng: Random) -> Item:
+    line = rng.choice(document.lines)
+    paid = _note(line.value, rng)
+    answer, step = _left(document, paid, line.value)
+    question = rng.choice(
+        ("You pay for {} with {}. What is the change?", "What is the change for {} out of {}?")
+    )
+    asked = question.format(line.words, document.spell(paid))
+    steps = f"{line.words} {document.spell(line.value)}. {step}"
+    return ask("change", asked, answer, steps)
+
+
+def _change_all(document: _Document, rng: Random) -> Item:
+    total, steps = _added(document, document.lines)
+    paid = _note(total, rng)
+    answer, step = _left(document, paid, total)
+    asked = f"You pay for everything with {document.spell(paid)}. What is the change?"
+    return ask("change_all", asked, answer, f"{steps} {step}")
+
+
+def _difference(document: _Document, rng: Random) -> Item:
+    a, b = sorted(rng.sample(document.lines, 2), key=lambda line: -line.value)
+    question = rng.choice(("How much larger is {} than {}?", "How much more is {} than {}?"))
+    answer, step = _left(document, a.value, b.value)
+    steps = f"{a.words} {a.value}, {b.words} {b.value}. {step}"
+    return ask("difference", question.format(a.words, b.words), answer, steps)
+
+
+def _dialogue(document: _Document, rng: Random) -> Item:
+    """Two questions; the second leans on the first."""
+    a, b = rng.sample(document.lines, 2)
+    first = Ask(rng.choice(_questions(document)).format(a.words), document.spell(a.value))
+    total, steps = _added(document, (a, b))
+    answer = _value(document, total)
+    second = Ask(f"And together with {b.words}?", answer.gold, steps)
+    return Item("dialogue", (first, second), answer)

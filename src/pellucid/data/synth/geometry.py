@@ -1,0 +1,473 @@
+"""Plane figures with their lengths written beside them, as in the diagram of an exercise.
+
+A figure is drawn in proportion, each at a scale of its own; no two figures share a colour and no
+two lengths are equal, so each can be named by either. One side of a rectangle may be "?": it
+follows from the perimeter. Leaves out on purpose: angles, pi, units and figures inside figures.
+"""
+
+from dataclasses import dataclass, replace
+from itertools import combinations
+from random import Random
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from pellucid.base.seeds import derive
+from pellucid.data.synth.base import (
+    BACKGROUNDS,
+    Ask,
+    Box,
+    Item,
+    Picture,
+    Rgb,
+    Scene,
+    Text,
+    ask,
+    box_answer,
+    choice,
+    clash,
+    draw_texts,
+    encode,
+    first_fit,
+    font,
+    ink,
+    inside,
+    number,
+    put_text,
+    union,
+    unit,
+)
+from pellucid.recipe.data import GeometryScene
+from pellucid.schema.record import Answer
+
+VERSION = 1
+
+COLOURS: dict[str, Rgb] = {
+    "red": (214, 39, 40),
+    "blue": (31, 99, 200),
+    "green": (34, 150, 60),
+    "orange": (240, 120, 0),
+    "purple": (140, 70, 190),
+    "brown": (130, 80, 50),
+}
+SIDES: dict[str, tuple[str, ...]] = {
+    "rectangle": ("width", "height"),
+    "square": ("side",),
+    "right triangle": ("base", "height"),
+    "circle": ("radius",),
+}
+"""What is measured of each kind, what runs across before what runs down."""
+_GAP = 3
+"""Least distance of two figures or their texts, in pixels."""
+_TRIES = 30
+"""Sizes tried for one figure before the layout is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    kind: str
+    colour: str
+    lengths: tuple[int, ...]
+    """One for each of the kind's sides."""
+    hidden: str = ""
+    """The side written as "?"."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.colour} {self.kind}"
+
+    @property
+    def sides(self) -> dict[str, int]:
+        return dict(zip(SIDES[self.kind], self.lengths, strict=True))
+
+    @property
+    def shown(self) -> dict[str, int]:
+        return {side: length for side, length in self.sides.items() if side != self.hidden}
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in units of length."""
+        if self.kind == "circle":
+            return 2 * self.lengths[0], 2 * self.lengths[0]
+        return self.lengths[0], self.lengths[-1]
+
+    def write(self, side: str) -> str:
+        return "?" if side == self.hidden else str(self.sides[side])
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A figure in the picture: its box, its texts by side, and which corner is the right angle."""
+
+    figure: _Figure
+    box: Box
+    texts: tuple[Text, ...]
+    at_right: bool
+    at_top: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Plane:
+    width: int
+    height: int
+    background: Rgb
+    drawn: tuple[_Drawn, ...]
+    """In reading order."""
+
+    @property
+    def figures(self) -> tuple[_Figure, ...]:
+        return tuple(one.figure for one in self.drawn)
+
+
+def draw(options: GeometryScene, seed: int) -> Scene:
+    """The figures of one seed.
+
+    Raises:
+        UserError: so many figures do not fit into so small a picture.
+    """
+    figures = first_fit("geometry data", seed, options, lambda rng: _data(options, rng))
+    plane = first_fit("geometry", seed, options, lambda rng: _layout(options, figures, rng))
+    items = _items(plane, Random(derive(seed, "geometry", "words")))
+    return Scene((_paint(plane),), _facts(plane), items)
+
+
+def _data(options: GeometryScene, rng: Random) -> tuple[_Figure, ...] | None:
+    """Kinds, colours and lengths; None when no length is left for a side."""
+    count = rng.randint(options.min_figures, options.max_figures)
+    colours = rng.sample(sorted(COLOURS), count)
+    left = list(range(2, options.max_length + 1))
+    figures = []
+    for colour in colours:
+        kind = rng.choice(sorted(SIDES))
+        lengths = [rng.choice(left)]
+        if len(SIDES[kind]) == 2:
+            second = [length for length in left if _goes_with(kind, lengths[0], length)]
+            if not second:
+                return None
+            lengths.append(rng.choice(second))
+        left = [length for length in left if length not in lengths]
+        hides = kind == "rectangle" and rng.random() < 0.4
+        hidden = rng.choice(SIDES[kind]) if hides else ""
+        figures.append(_Figure(kind, colour, tuple(lengths), hidden))
+    return tuple(figures)
+
+
+def _goes_with(kind: str, a: int, b: int) -> bool:
+    """Sides that are told apart and not too thin; the area of a triangle is a whole number."""
+    low, high = min(a, b), max(a, b)
+    return 1.2 * low <= high <= 2.5 * low and (kind == "rectangle" or a * b % 2 == 0)
+
+
+def _layout(options: GeometryScene, figures: tuple[_Figure, ...], rng: Random) -> _Plane | None:
+    """One try: figures in cells of a grid; None when one does not fit into its cell."""
+    width, height = (rng.randint(options.min_side_px, options.max_side_px) for _ in range(2))
+    columns = 1 if len(figures) == 1 or (len(figures) == 2 and height > width) else 2
+    rows = -(-len(figures) // columns)
+    cells = rng.sample(range(rows * columns), len(figures))
+    size = rng.randint(9, 12)
+    drawn = []
+    for cell, figure in zip(sorted(cells), figures, strict=True):
+        row, column = divmod(cell, columns)
+        area = (
+            2 + (width - 4) * column // columns,
+            2 + (height - 4) * row // rows,
+            2 + (width - 4) * (column + 1) // columns,
+            2 + (height - 4) * (row + 1) // rows,
+        )
+        found = _place(figure, area, size, rng)
+        if found is None:
+            return None
+        drawn.append(found)
+    plane = _Plane(width, height, rng.choice(BACKGROUNDS), tuple(drawn))
+    return plane if _fits(plane) else None
+
+
+def _place(figure: _Figure, area: Box, size_px: int, rng: Random) -> _Drawn | None:
+    """The figure at a size and place that leave room for its texts within an area."""
+    face = font(size_px)
+    wide, tall = figure.size
+    written = [ink(figure.write(side), face) for side in figure.sides]
+    room = max(box[2] - box[0] for box in written) + 3, max(box[3] - box[1] for box in written) + 3
+    if figure.kind == "circle":
+        room = 0, 0
+    for _ in range(_TRIES):
+        across, down = area[2] - area[0] - 2 - room[0], area[3] - area[1] - 2 - room[1]
+        scale = min(across / wide, down / tall) * rng.uniform(0.7, 1.0)
+        w, h = round(scale * wide), round(scale * tall)
+        if min(w, h) < 12:
+            continue
+        at_right, at_top = rng.random() < 0.5, rng.random() < 0.5
+        x = rng.randint(area[0] + 1, area[2] - 1 - w - room[0]) + (0 if at_right else room[0])
+        y = rng.randint(area[1] + 1, area[3] - 1 - h - room[1]) + (room[1] if at_top else 0)
+        found = _Drawn(figure, (x, y, x + w, y + h), (), at_right, at_top)
+        if figure.kind == "circle":
+            texts = _radius_text(found, size_px)
+        else:
+            sides = list(figure.sides)
+            down_too = len(sides) == 2 or rng.random() < 0.5
+            texts = [_text_across(found, sides[0], size_px)] if len(sides) == 2 else []
+            one = _text_down if down_too else _text_across
+            texts.append(one(found, sides[-1], size_px))
+        if texts:
+            return replace(found, texts=tuple(texts))
+    return None
+
+
+def _text_across(drawn: _Drawn, side: str, size_px: int) -> Text:
+    """Above or below the figure, centred."""
+    x0, y0, x1, y1 = drawn.box
+    face = font(size_px)
+    left, top, right, bottom = ink(drawn.figure.write(side), face)
+    y = y0 - 2 - bottom if drawn.at_top else y1 + 2 - top
+    return put_text(drawn.figure.write(side), face, (x0 + x1 - (right - left)) // 2, y)
+
+
+def _text_down(drawn: _Drawn, side: str, size_px: int) -> Text:
+    """To the left or right of the figure, centred."""
+    x0, y0, x1, y1 = drawn.box
+    face = font(size_px)
+    left, top, right, bottom = ink(drawn.figure.write(side), face)
+    x = x1 + 2 if drawn.at_right else x0 - 2 - (right - left)
+    return put_text(drawn.figure.write(side), face, x, (y0 + y1 - (bottom - top)) // 2 - top)
+
+
+def _radius_text(drawn: _Drawn, size_px: int) -> list[Text]:
+    """Above the line from the centre to the right; empty when it would touch the circle."""
+    x0, y0, x1, y1 = drawn.box
+    face, radius = font(size_px), (x1 - x0) / 2
+    left, top, right, bottom = ink(drawn.figure.write("radius"), face)
+    reach = radius / 2 + (right - left) / 2 - 1, bottom - top + 3
+    if reach[0] ** 2 + reach[1] ** 2 > (radius - 3) ** 2 or right - left > radius - 4:
+        return []
+    start = round((x0 + x1) / 2 + radius / 2 - (right - left) / 2) - 1
+    return [put_text(drawn.figure.write("radius"), face, start, (y0 + y1 - 1) // 2 - 2 - bottom)]
+
+
+def _fits(plane: _Plane) -> bool:
+    """Every figure with its texts stands inside and apart from the others."""
+    blocks = [union((one.box, *(text.box for text in one.texts))) for one in plane.drawn]
+    if not all(inside(block, plane.width, plane.height, 2) for block in blocks):
+        return False
+    return not any(clash(a, b, _GAP) for a, b in combinations(blocks, 2))
+
+
+def _paint(plane: _Plane) -> Picture:
+    picture = Image.new("RGB", (plane.width, plane.height), plane.background)
+    pen = ImageDraw.Draw(picture)
+    for one in plane.drawn:
+        _paint_figure(pen, one)
+        draw_texts(pen, one.texts)
+    return encode(picture)
+
+
+def _paint_figure(pen: ImageDraw.ImageDraw, drawn: _Drawn) -> None:
+    """A dark outline around a pale filling; the right angle and the radius are marked."""
+    x0, y0, x1, y1 = drawn.box[0], drawn.box[1], drawn.box[2] - 1, drawn.box[3] - 1
+    line = COLOURS[drawn.figure.colour]
+    red, green, blue = ((value + 3 * 255) // 4 for value in line)
+    pale = (red, green, blue)
+    if drawn.figure.kind == "circle":
+        pen.ellipse((x0, y0, x1, y1), fill=pale, outline=line)
+        mx, my = (x0 + x1) // 2, (y0 + y1) // 2
+        pen.line((mx, my, x1, my), fill=line)
+        pen.rectangle((mx - 1, my - 1, mx + 1, my + 1), fill=line)
+    elif drawn.figure.kind == "right triangle":
+        x, far_x = (x1, x0) if drawn.at_right else (x0, x1)
+        y, far_y = (y0, y1) if drawn.at_top else (y1, y0)
+        pen.polygon([(x, y), (far_x, y), (x, far_y)], fill=pale, outline=line)
+        mark_x, mark_y = (x - 4 if drawn.at_right else x + 4), (y + 4 if drawn.at_top else y - 4)
+        pen.line([(x, mark_y), (mark_x, mark_y), (mark_x, y)], fill=line)
+    else:
+        pen.rectangle((x0, y0, x1, y1), fill=pale, outline=line)
+
+
+def _facts(plane: _Plane) -> dict[str, Any]:
+    size = (plane.width, plane.height)
+    return {
+        "family": "geometry",
+        "width": plane.width,
+        "height": plane.height,
+        "figures": [
+            {
+                "kind": one.figure.kind,
+                "colour": one.figure.colour,
+                "box": unit(one.box, *size),
+                "sides": one.figure.sides,
+                "hidden": one.figure.hidden,
+                "texts": [{"text": text.text, "box": unit(text.box, *size)} for text in one.texts],
+            }
+            for one in plane.drawn
+        ],
+    }
+
+
+def _items(plane: _Plane, rng: Random) -> tuple[Item, ...]:
+    made = (
+        _caption(plane, rng),
+        _count(plane, rng),
+        _read(plane, rng),
+        _name(plane, rng),
+        _which(plane, rng),
+        _locate(plane, rng),
+        _diameter(plane, rng),
+        _area(plane, rng),
+        _perimeter(plane, rng),
+        _missing(plane, rng),
+        _compare(plane, rng),
+        _dialogue(plane, rng),
+    )
+    return tuple(item for item in made if item is not None)
+
+
+def _caption(plane: _Plane, rng: Random) -> Item:
+    listed = []
+    for figure in plane.figures:
+        sides = " and ".join(f"{side} {figure.write(side)}" for side in figure.sides)
+        article = "an" if figure.colour == "orange" else "a"
+        listed.append(f"{article} {figure.name} with {sides}")
+    listed[0] = "A" + listed[0][1:]
+    noun = "figure" if len(listed) == 1 else "figures"
+    question = rng.choice(("Describe the picture.", "List every figure with its lengths."))
+    text = f"{len(listed)} {noun}. {', '.join(listed)}."
+    return Item("caption", (Ask(question, text),), None)
+
+
+def _count(plane: _Plane, rng: Random) -> Item:
+    question = rng.choice(("How many figures are there?", "Count the figures."))
+    return ask("count", question, number(len(plane.figures)))
+
+
+def _read(plane: _Plane, rng: Random) -> Item:
+    figure = rng.choice(plane.figures)
+    side, length = rng.choice(list(figure.shown.items()))
+    question = rng.choice(("What is the {} of the {}?", "How long is the {} of the {}?"))
+    return ask("read", question.format(side, figure.name), number(length))
+
+
+def _name(plane: _Plane, rng: Random) -> Item:
+    figure = rng.choice(plane.figures)
+    question = rng.choice(("What kind of figure is {}?", "Name the {} figure."))
+    asked = question.format(figure.colour)
+    aliases = ("triangle",) if figure.kind == "right triangle" else ()
+    return ask("name", asked, Answer("text", figure.kind, aliases))
+
+
+def _which(plane: _Plane, rng: Random) -> Item:
+    """By a length; the wrong options are the other figures, then figures that are not there."""
+    figure = rng.choice(plane.figures)
+    length = rng.choice(list(figure.shown.values()))
+    others = [other.name for other in plane.figures if other is not figure]
+    there = {other.name for other in plane.figures}
+    absent = [f"{a} {b}" for a in sorted(COLOURS) for b in SIDES if f"{a} {b}" not in there]
+    wrong = [*others, *rng.sample(absent, 3 - len(others))]
+    lines, answer = choice(rng, figure.name, wrong)
+    return ask("which", f"Which figure has a length of {length}?{lines}", answer)
+
+
+def _locate(plane: _Plane, rng: Random) -> Item:
+    one = rng.choice(plane.drawn)
+    question = rng.choice(("Where is the {}? Give its box.", "Give the box of the {}."))
+    answer = box_answer(one.box, plane.width, plane.height)
+    return ask("locate", question.format(one.figure.name), answer)
+
+
+def _work(figure: _Figure) -> tuple[int, str]:
+    """The area of a figure that has one in whole numbers, and the steps."""
+    a, b = figure.lengths[0], figure.lengths[-1]
+    steps = f"{a} * {b} = {a * b}."
+    if figure.kind != "right triangle":
+        return a * b, steps
+    return a * b // 2, f"{steps} {a * b} / 2 = {a * b // 2}."
+
+
+def _plain(plane: _Plane) -> list[_Figure]:
+    """Figures whose area follows from what is written."""
+    return [one for one in plane.figures if one.kind != "circle" and not one.hidden]
+
+
+def _diameter(plane: _Plane, rng: Random) -> Item | None:
+    circles = [figure for figure in plane.figures if figure.kind == "circle"]
+    if not circles:
+        return None
+    figure = rng.choice(circles)
+    asked = f"What is the diameter of the {figure.name}?"
+    return ask("diameter", asked, *_second(figure)[1:])
+
+
+def _area(plane: _Plane, rng: Random) -> Item | None:
+    plain = _plain(plane)
+    if not plain:
+        return None
+    figure = rng.choice(plain)
+    return ask("area", f"What is the area of the {figure.name}?", *_second(figure)[1:])
+
+
+def _perimeter(plane: _Plane, rng: Random) -> Item | None:
+    plain = [figure for figure in _plain(plane) if figure.kind != "right triangle"]
+    if not plain:
+        return None
+    figure = rng.choice(plain)
+    a, b = figure.lengths[0], figure.lengths[-1]
+    half = f"width {a}, height {b}. {a} + {b} = {a + b}. 2 * {a + b} = {2 * (a + b)}."
+    steps = f"side {a}. 4 * {a} = {4 * a}." if figure.kind == "square" else half
+    asked = f"What is the perimeter of the {figure.name}?"
+    return ask("perimeter", asked, number(2 * (a + b)), steps)
+
+
+def _missing(plane: _Plane, rng: Random) -> Item | None:
+    hidden = [figure for figure in plane.figures if figure.hidden]
+    if not hidden:
+        return None
+    figure = rng.choice(hidden)
+    asked = (
+        f"The perimeter of the {figure.name} is {2 * sum(figure.lengths)}. "
+        f"What is its {figure.hidden}?"
+    )
+    return ask("missing", asked, *_second(figure)[1:])
+
+
+def _compare(plane: _Plane, rng: Random) -> Item | None:
+    """Which of two areas is larger, and by how much; None when no two differ."""
+    pairs = [(a, b) for a, b in combinations(_plain(plane), 2) if _work(a)[0] != _work(b)[0]]
+    if not pairs:
+        return None
+    pair = rng.choice(pairs)
+    large, small = sorted(pair, key=lambda figure: -_work(figure)[0])
+    (more, first), (less, second) = _work(large), _work(small)
+    off = more - less
+    other = rng.choice([value for value in range(max(1, off - 6), off + 7) if value != off])
+    right = f"{large.name}, by {off}"
+    wrong = [f"{small.name}, by {off}", f"{large.name}, by {other}", f"{small.name}, by {other}"]
+    lines, answer = choice(rng, right, wrong)
+    a, b = rng.sample(pair, 2)
+    asked = f"Which area is larger, {a.name} or {b.name}, and by how much?{lines}"
+    steps = (
+        f"{large.name}: {first} {small.name}: {second} "
+        f"{more} - {less} = {off}. So {right}: {answer.gold}."
+    )
+    return ask("compare", asked, answer, steps)
+
+
+def _second(figure: _Figure) -> tuple[str, Answer, str]:
+    """What follows from one figure: a question that calls it "it", the gold, the steps."""
+    listed = ", ".join(f"{side} {length}" for side, length in figure.shown.items())
+    if figure.kind == "circle":
+        radius = figure.lengths[0]
+        steps = f"{listed}. 2 * {radius} = {2 * radius}."
+        return "And what is its diameter?", number(2 * radius), steps
+    if figure.hidden:
+        half, (known,) = sum(figure.lengths), figure.shown.values()
+        steps = f"{listed}. {2 * half} / 2 = {half}. {half} - {known} = {half - known}."
+        asked = f"Its perimeter is {2 * half}. What is its {figure.hidden}?"
+        return asked, number(half - known), steps
+    area, steps = _work(figure)
+    return "And what is its area?", number(area), f"{listed}. {steps}"
+
+
+def _dialogue(plane: _Plane, rng: Random) -> Item:
+    """Two questions; the second leans on the first."""
+    figure = rng.choice(plane.figures)
+    side, length = rng.choice(list(figure.shown.items()))
+    asked, answer, steps = _second(figure)
+    first = Ask(f"What is the {side} of the {figure.name}?", str(length))
+    return Item("dialogue", (first, Ask(asked, answer.gold, steps)), answer)
