@@ -33,7 +33,7 @@ FROZEN = {
     "pellucid runs": ["--help"],
     "pellucid runs clean": ["--dry-run", "--help", "--home", "--json", "--run"],
     "pellucid runs list": ["--help", "--home", "--json"],
-    "pellucid serve": ["--help", "--home", "--host", "--port", "--slots", "model"],
+    "pellucid serve": ["--help", "--home", "--host", "--port", "--recipe", "--slots", "model"],
     "pellucid trace": ["--help", "--home", "--json", "--rows", "number", "run"],
 }  # fmt: skip
 

@@ -1,13 +1,14 @@
-"""Run the `pellucid` command and end it with SIGKILL at the n-th write to disk.
+"""Run the `pellucid` command and end it with SIGKILL at a chosen write to disk.
 
-    python kill_at.py <n> <log> <pellucid arguments...>
+    python kill_at.py <pattern> <n> <log> <pellucid arguments...>
 
-Every flush, rename and SQLite commit counts as one moment, before and after it happens; `n` = 0
-only counts. The log gets one line a moment, so that a test can choose moments by the job that was
-running. Nothing of Pellucid is replaced: the calls of the operating system are wrapped.
+Every flush, rename, link and SQL statement is a moment, before and after it happens. The process
+ends at the n-th moment whose line matches the pattern (0: never). The log gets one line a moment.
+Nothing of Pellucid is replaced: the calls of the operating system are wrapped.
 """
 
 import os
+import re
 import signal
 import sqlite3
 import sys
@@ -16,17 +17,17 @@ from typing import Any
 
 
 class Moments:
-    """Counts moments and ends the process at the chosen one."""
+    """Counts matching moments and ends the process at the chosen one."""
 
-    def __init__(self, last: int, log: str) -> None:
-        self.last, self.count = last, 0
+    def __init__(self, pattern: str, last: int, log: str) -> None:
+        self.pattern, self.last, self.count = re.compile(pattern), last, 0
         self.log = open(log, "a", encoding="utf-8")  # noqa: SIM115
 
     def pass_by(self, what: str) -> None:
-        self.count += 1
-        self.log.write(f"{self.count} {what}\n")
+        self.log.write(what + "\n")
         self.log.flush()
-        if self.count == self.last:
+        self.count += bool(self.pattern.search(what))
+        if self.last and self.count == self.last:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def around(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,13 +54,13 @@ def watch_sqlite(moments: Moments) -> None:
 
 
 def main() -> None:
-    moments = Moments(int(sys.argv[1]), sys.argv[2])
+    moments = Moments(sys.argv[1], int(sys.argv[2]), sys.argv[3])
     os.fsync = moments.around("fsync", os.fsync)
     os.replace = moments.around("replace", os.replace)
     os.rename = moments.around("rename", os.rename)
     os.link = moments.around("link", os.link)
     watch_sqlite(moments)
-    sys.argv = ["pellucid", *sys.argv[3:]]
+    sys.argv = ["pellucid", *sys.argv[4:]]
     from pellucid.cli.main import main as command
 
     command()

@@ -9,8 +9,16 @@ from pellucid.cli.options import DEFAULT_HOME, Home, ModelName
 
 def serve(
     model: ModelName,
-    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0: any.")] = 8000,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; the recipe's, or 127.0.0.1.")
+    ] = "",
+    port: Annotated[
+        int | None,
+        typer.Option("--port", min=0, max=65535, help="Port; the recipe's, or 8000; 0: any."),
+    ] = None,
+    recipe: Annotated[
+        str, typer.Option("--recipe", help="Recipe whose serve slice sets limits and filters.")
+    ] = "",
     slots: Annotated[int, typer.Option("--slots", min=1, help="Answers side by side.")] = 4,
     home: Home = DEFAULT_HOME,
 ) -> None:
@@ -19,5 +27,9 @@ def serve(
     Example: pellucid serve smoke@candidate --port 8000
     """
     from pellucid.flow.serving import serve_model
+    from pellucid.recipe import load
+    from pellucid.recipe.serve import ServeOptions
 
-    serve_model(model, home, host, port, slots)
+    options = load(recipe).serve if recipe else ServeOptions()
+    told = {"host": host or options.host, "port": options.port if port is None else port}
+    serve_model(model, home, options.model_copy(update=told), slots)

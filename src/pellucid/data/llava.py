@@ -244,15 +244,16 @@ def _dump(kind: AnswerKind, gold: object) -> str:
 
 
 def _coordinates(kind: AnswerKind, gold: object) -> str:
-    """Boxes and points as JSON lists with four decimals."""
+    """Boxes as JSON lists with four decimals; the gold of a point is the box that it must hit."""
     value = _json(gold) if isinstance(gold, str) else gold
     rows = value if kind == "boxes" else [value]
-    size = 2 if kind == "point" else 4
-    if not isinstance(rows, list) or not rows or not all(_is_row(row, size) for row in rows):
-        fix = f"write {size} numbers in [0, 1], each the pixel divided by the picture's size"
-        raise RowFault(gold, f"is no gold {kind}", fix)
-    if size == 4 and any(row[0] > row[2] or row[1] > row[3] for row in rows):
-        raise RowFault(gold, "is a box with swapped corners", "write [x1, y1, x2, y2]")
+    if not isinstance(rows, list) or not rows or not all(_is_row(row, 4) for row in rows):
+        fix = "write 4 numbers in [0, 1], each the pixel divided by the picture's size"
+        raise RowFault(gold, f"is no gold {kind} (a box)", fix)
+    least = 10**-COORDINATE_DECIMALS
+    if any(row[2] - row[0] < least or row[3] - row[1] < least for row in rows):
+        rule = "is a box without area, or with swapped corners"
+        raise RowFault(gold, rule, "write [x1, y1, x2, y2], the second corner right and below")
     texts = [
         "[" + ", ".join(f"{value:.{COORDINATE_DECIMALS}f}" for value in row) + "]" for row in rows
     ]

@@ -24,7 +24,7 @@ from pellucid.store.mixes import MixMode
 VERSION = 1
 SUMMARY = "summary.json"
 
-OVERLAP = "same pictures, question and gold as a test record"
+OVERLAP = "same pictures, question and gold as a record of a held-out split"
 BEYOND = "beyond count"
 
 
@@ -62,14 +62,15 @@ def build_mix(
         UserError: an ingredient matches nothing, or too little for its count or its mode; the share
             of thinking cannot be met. The message names the nearest that can.
     """
-    held = keys_of(stores.values(), "test")
+    held = {split: keys_of(stores.values(), split) for split in ("validation", "test")}
     picks: list[_Pick] = []
     ledger: list[LedgerRow] = []
     for index, take in enumerate(options.take):
         at = f"data.mixes.{name}.take.{index}"
         store = pick(stores, take.source, f"{at}.source")
         taken = {(item.id, item.mode) for item in picks}
-        reasons = _reasons(take, store, held, taken)
+        others = held["test"] | (held["validation"] if take.split == "train" else set())
+        reasons = _reasons(take, store, others, taken)
         chosen = _choose(at, take, store, reasons, derive(seed, "mix", options.seed))
         picks += chosen
         ledger += _ledger(index, take, store, reasons)

@@ -6,7 +6,7 @@ from pellucid.flow.models import find_model
 from pellucid.recipe.serve import ServeOptions
 
 
-def serve_model(reference: str, home: Path, host: str, port: int, slots: int) -> None:
+def serve_model(reference: str, home: Path, options: ServeOptions, slots: int) -> None:
     """Serve until interrupted.
 
     Raises:
@@ -17,7 +17,6 @@ def serve_model(reference: str, home: Path, host: str, port: int, slots: int) ->
     from pellucid.serve.app import create_app
     from pellucid.serve.server import run_server
 
-    options = ServeOptions(host=host, port=port)
     engine = Engine.load(model.folder, slots=slots)
     audit = home / "audit" / f"{model.name}.jsonl"
     run_server(create_app(engine, options, model.name, audit), options.host, options.port)

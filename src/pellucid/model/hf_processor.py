@@ -18,9 +18,10 @@ from transformers.image_utils import make_flat_list_of_images
 
 from pellucid.base.errors import Problem, UserError, boundary
 from pellucid.model.vision import patchify
-from pellucid.model.vision.picture import decode, upright_rgb
+from pellucid.model.vision.picture import decode
 from pellucid.prompt.plan import plan
 from pellucid.recipe.model import ImageOptions
+from pellucid.schema.picture import upright_rgb
 
 _OPTIONS: TypeAdapter[ImageOptions] = TypeAdapter(ImageOptions)
 

@@ -108,7 +108,7 @@ class ScenesSource(Options):
     """Which family, and how hard."""
     scenes: int = Field(ge=1)
     """Number of pictures; each gives several records."""
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**48)
     """First scene seed; together with the family it decides every pixel and word."""
     split: SplitShares = SplitShares()
     """Split of the scene seeds."""
@@ -169,7 +169,7 @@ class Mix(Options):
     """The ingredients, in order."""
     think_share: float | None = Field(None, ge=0, le=1)
     """Share of records that think; records that could do either are switched to meet it."""
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**48)
     """Seed of counts and switches."""
 
 

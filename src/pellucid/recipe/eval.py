@@ -43,5 +43,5 @@ class EvalOptions(Options):
     """Answers generated side by side; fixed, so that no answer depends on its neighbours."""
     chunk_items: int = Field(64, ge=1)
     """Rows written at once; a killed evaluation resumes after the last whole chunk."""
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**48)
     """Seed of limits, latency items and intervals."""

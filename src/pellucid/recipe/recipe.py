@@ -21,7 +21,7 @@ class Recipe(Options):
     """Name of the run's folder."""
     about: str = ""
     """What it is for: command, hardware, time, expected result."""
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**48)
     """Seed of initial weights and record order."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where tensors live; `auto` takes CUDA, then MPS, then the CPU."""

@@ -80,5 +80,5 @@ class RlOptions(Options):
     """Longest packed sequence of an update's micro-batch."""
     clip_norm: float = Field(1.0, gt=0)
     """Largest norm of the whole gradient."""
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**48)
     """Seed of prompts and samples."""

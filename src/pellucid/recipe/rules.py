@@ -10,6 +10,7 @@ from pellucid.base.errors import Problem
 from pellucid.base.lookup import did_you_mean
 from pellucid.recipe.recipe import Recipe
 from pellucid.recipe.train import Modules, Schedule
+from pellucid.schema.report import METRIC_NAMES
 
 
 def names(recipe: Recipe) -> Iterator[Problem]:
@@ -215,6 +216,15 @@ def release(recipe: Recipe) -> Iterator[Problem]:
                 yield _unknown(at + " (task)", parts[2], recipe.eval.tasks)
             elif parts[3] not in recipe.eval.modes:
                 yield _unknown(at + " (mode)", parts[3], recipe.eval.modes)
+            elif recipe.eval.tasks[parts[2]].split != "test":
+                yield Problem(
+                    at,
+                    metric,
+                    f"reads items of the {recipe.eval.tasks[parts[2]].split} split",
+                    f"set eval.tasks.{parts[2]}.split to test, or read another task",
+                )
+            elif parts[5] not in METRIC_NAMES:
+                yield _unknown(at + " (name)", parts[5], METRIC_NAMES)
             elif not recipe.eval.tasks[parts[2]].floor:
                 yield Problem(
                     at,

@@ -63,8 +63,8 @@ class ImageRef:
 class Answer:
     """The gold answer, as text in the form that `kind` defines.
 
-    choice: the letter ("B"); number: decimal ("12.5"); box, point: JSON list of [0, 1] coordinates;
-    boxes, json, action: JSON; text, expression: as written.
+    choice: the letter ("B"); number: decimal ("12.5"); box: JSON list of [0, 1] coordinates; point:
+    the box that it must hit; boxes, json, action: JSON; text, expression: as written.
     """
 
     kind: AnswerKind

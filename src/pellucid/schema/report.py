@@ -2,6 +2,23 @@
 
 from dataclasses import dataclass, field
 
+METRIC_NAMES = (
+    "accuracy",
+    "truncated",
+    "malformed",
+    "chose_think",
+    "undecided",
+    "unscored",
+    "tokens",
+    "thinking_tokens",
+    "tokens_p50",
+    "tokens_p95",
+    "thinking_share",
+    "gain",
+    "regret",
+)
+"""What an evaluation measures: the last part of a metric's id, so that recipes can be checked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -33,7 +50,7 @@ class Report:
     """Everything one evaluation measured."""
 
     checkpoint: str
-    """Name of the checkpoint's job, e.g. `train.long`."""
+    """Short name of the checkpoint, e.g. `long`."""
     checkpoint_hash: str
     metrics: tuple[Metric, ...]
     timing: tuple[Metric, ...] = field(default=())

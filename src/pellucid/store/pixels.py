@@ -1,7 +1,8 @@
 """What an encoded image holds: format, size, and two hashes of its pixels.
 
-`examine` decodes the whole image, so whatever passes here will decode again in training. Leaves
-out on purpose: any change of the bytes, and EXIF rotation (the model sees the stored pixels).
+`examine` decodes the whole image the way the model will see it (`schema.picture`): upright, over
+white, 8 bits. So whatever passes here will decode again in training, to the size and the pixels
+that are recorded. Leaves out on purpose: any change of the bytes.
 """
 
 import hashlib
@@ -14,6 +15,8 @@ from io import BytesIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+
+from pellucid.schema.picture import upright_rgb
 
 EXTENSIONS = {
     "PNG": "png",
@@ -108,7 +111,7 @@ def _decode(data: bytes, max_pixels: int) -> tuple[str, Image.Image]:
                 raise _TooLarge(width, height, max_pixels)
             opened.verify()  # checksums that decoding does not look at
         with Image.open(BytesIO(data), formats=_OPENERS) as opened:
-            return name, opened.convert("RGB")
+            return name, upright_rgb(opened)
     except UnidentifiedImageError:
         known = ", ".join(sorted(_OPENERS))
         raise ValueError(f"is not an image of a known format ({known})") from None

@@ -39,7 +39,8 @@ def triangle(size):
 def test_every_grid_is_interpolated_as_torch_does(grids):
     table = torch.randn(256, 5, generator=torch.Generator().manual_seed(0))
     expected = torch.cat([interpolated(table, *grid) for grid in grids])
-    assert (positions(table, torch.tensor(grids)) - expected).abs().max() <= 2e-6
+    # PyTorch rounds its weights in float32, ours are rounded once, from float64.
+    assert (positions(table, torch.tensor(grids)) - expected).abs().max() <= 1e-5
 
 
 def test_antialiasing_matters_where_a_side_is_under_the_table():

@@ -1,18 +1,17 @@
 """Encoded image files to upright RGB pictures.
 
-Every room that shows pixels to the model goes through here, so training and serving see the same
-colours. Leaves out: animation (the first frame counts) and colour profiles.
+What they show is settled by `schema.picture`, which the store hashes and measures by too.
 """
 
 import io
 import struct
 import zlib
 
-import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from pellucid.base.errors import Problem, UserError
 from pellucid.base.hashing import SHORT, hash_bytes
+from pellucid.schema.picture import upright_rgb
 
 DAMAGE = (
     OSError,  # unknown or truncated, in most formats
@@ -47,17 +46,3 @@ def decode(data: bytes, name: str) -> Image.Image:
         shown = f"{len(data)} bytes, sha256 {hash_bytes(data)[:SHORT]}"
         reason = f"is not a readable image ({type(error).__name__}: {error})"
         raise UserError(Problem(name, shown, reason, "replace or remove it")) from error
-
-
-def upright_rgb(picture: Image.Image) -> Image.Image:
-    """Turned as its EXIF tag says, transparency over white, 8 bits per channel."""
-    picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith("I"):
-        # 16-bit greys: Pillow would clip them to white instead of scaling them.
-        grey = np.asarray(picture).clip(0, 65535) // 257
-        picture = Image.fromarray(grey.astype(np.uint8))
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture)
-    return picture.convert("RGB")

@@ -3,8 +3,8 @@
 The stock class resizes the table once per image with `F.interpolate(bilinear, antialias=True)`.
 That operation is linear and separable, E = A_h . T . A_w^T, so the embeddings of all patches of a
 batch are one matrix product: row p of the weights is the outer product of two axis rows. The axis
-matrices are made by `F.interpolate` itself and cached, so they hold its weights to the last bit,
-antialiasing of thin images (a side under the table's) included.
+matrices follow the definition in float64 and are cached; thin images (a side under the table's) are
+antialiased like all others.
 
 Differs from the stock class for grids of several rows and one column: there PyTorch's CPU kernel
 (seen in 2.13) gives every row the weights of the first. Ours are the weights by definition.
@@ -13,7 +13,6 @@ Differs from the stock class for grids of several rows and one column: there PyT
 from functools import lru_cache
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
@@ -22,14 +21,20 @@ from torch import Tensor
 def axis_matrix(size: int, table: int) -> Float[Tensor, "size table"]:
     """Weights that take a table's axis to `size` positions; each row adds up to 1.
 
-    Resizing the rows of the identity shows what each source position gives to each target.
+    A triangle of half-width max(1, table / size), centred on each target, read at the centres of
+    the table's cells and normalised: bilinear interpolation upwards, its antialiased form
+    downwards.
+
+    >>> axis_matrix(2, 4)[0].mul(16).round().tolist()
+    [7.0, 7.0, 2.0, 0.0]
     """
     with torch.inference_mode(False):  # a training step may be the next to use it
-        identity = torch.eye(table)[None, None]
-        resized = F.interpolate(
-            identity, size=(size, table), mode="bilinear", align_corners=False, antialias=True
-        )
-        return resized[0, 0]
+        scale = table / size
+        centres = (torch.arange(size, dtype=torch.float64) + 0.5) * scale
+        cells = torch.arange(table, dtype=torch.float64) + 0.5
+        away = (cells[None] - centres[:, None]).abs() / max(scale, 1.0)
+        weights = (1.0 - away).clamp(min=0.0)
+        return (weights / weights.sum(1, keepdim=True)).float()
 
 
 def position_weights(grids: Int64[Tensor, "n 2"], table: int) -> Float[Tensor, "p cells"]:

@@ -1,0 +1,21 @@
+"""What an encoded image shows: upright RGB pixels, the same for all who store, hash or learn it.
+
+Leaves out: animation (the first frame counts) and colour profiles.
+"""
+
+import numpy as np
+from PIL import Image, ImageOps
+
+
+def upright_rgb(picture: Image.Image) -> Image.Image:
+    """Turned as its EXIF tag says, transparency over white, 8 bits per channel."""
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith("I"):
+        # 16-bit greys: Pillow would clip them to white instead of scaling them.
+        grey = np.asarray(picture).clip(0, 65535) // 257
+        picture = Image.fromarray(grey.astype(np.uint8))
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture)
+    return picture.convert("RGB")
