@@ -118,6 +118,7 @@ def write(
 def _tokenizer_config(format: ChatFormat) -> dict[str, object]:
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
+        "padding_side": "left",  # a batch is generated from: answers follow their own prompts
         "processor_class": PROCESSOR_CLASS,
         "pad_token": format.pad,
         "eos_token": format.turn_end,
