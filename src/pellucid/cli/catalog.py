@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pellucid.cli.options import DEFAULT_HOME, Home, Json
-from pellucid.cli.show import print_json, print_table
+from pellucid.cli.show import print_fields, print_json, print_table
 
 app = typer.Typer(help="List released models and move their aliases.", no_args_is_help=True)
 
@@ -47,7 +47,7 @@ def show(model: Reference, home: Home = DEFAULT_HOME, json_: Json = False) -> No
     if json_:
         print_json(entry.as_dict())
     else:
-        print_table(("field", "value"), [(key, value) for key, value in entry.as_dict().items()])
+        print_fields(entry.as_dict())
 
 
 @app.command("alias")

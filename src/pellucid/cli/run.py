@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pellucid.cli.options import DEFAULT_HOME, Home, Json, RecipeName, Sets
-from pellucid.cli.show import print_json, print_table
+from pellucid.cli.show import print_json, print_table, print_wrapped
 
 
 def run(
@@ -44,6 +44,6 @@ def run(
     if summary.verdict:
         print(f"verdict: {summary.verdict.outcome}")
         for check in summary.verdict.checks:
-            print(f"  {check.outcome:<12} {check.name}: {check.why}")
+            print_wrapped(f"  {check.outcome:<12} {check.name}:", check.why)
     page = result.folder / REPORT / "index.html"
     print(f"report:  {page}" if page.is_file() else f"run:     {result.folder}")

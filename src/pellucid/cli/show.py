@@ -1,8 +1,10 @@
 """How verbs print: JSON, and tables that fit a terminal of 80 columns."""
 
 import json
+import shutil
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -10,6 +12,24 @@ def print_json(value: Any) -> None:
     """A JSON document on standard output."""
     json.dump(value, sys.stdout, indent=2, sort_keys=True, ensure_ascii=False)
     sys.stdout.write("\n")
+
+
+def print_wrapped(head: str, text: str) -> None:
+    """A line that wraps at the terminal's width, its rest indented; nothing is cut."""
+    width = max(40, shutil.get_terminal_size().columns)
+    print(textwrap.fill(f"{head} {text}", width, subsequent_indent="    ", break_long_words=False))
+
+
+def print_fields(fields: Mapping[str, object]) -> None:
+    """One field a line, whole, so that paths and hashes can be copied; mappings are indented."""
+    for name, value in fields.items():
+        if isinstance(value, Mapping):
+            print(f"{name}:")
+            for key, inner in value.items():
+                print(f"  {key}: {inner['content_hash'] if isinstance(inner, Mapping) else inner}")
+        else:
+            shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+            print(f"{name}: {shown}")
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

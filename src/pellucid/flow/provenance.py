@@ -1,10 +1,15 @@
-"""Which code is running: commit and dirty flag of a clone, else the installed version."""
+"""Which code is running: commit and dirty flag of a clone, else the version; and on what."""
 
+import os
+import platform
 import subprocess
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 from pellucid import __version__
+
+LIBRARIES = ("numpy", "pillow", "pyarrow", "safetensors", "tokenizers", "torch", "transformers")
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -24,6 +29,14 @@ def code_version() -> tuple[str, bool]:
     except (OSError, subprocess.SubprocessError):
         return f"pellucid {__version__}, unknown commit", True
     return commit, dirty
+
+
+@cache
+def environment() -> dict[str, str]:
+    """Versions of the libraries that results depend on to the last bit, and the threads in use."""
+    found = {name: version(name) for name in LIBRARIES}
+    threads = os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count())
+    return {**found, "python": platform.python_version(), "threads": threads}
 
 
 def _git(*arguments: str) -> str:

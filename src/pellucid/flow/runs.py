@@ -85,7 +85,7 @@ def clean(home: Path, forget: Sequence[str], dry_run: bool) -> list[str]:
     gone = [home / name for name in forget]
     if workspace.artifacts.is_dir():
         for path in sorted(workspace.artifacts.iterdir()):
-            plain = re.sub(r"^\.(partial|leaving)-", "", path.name)
+            plain = re.sub(r"^\.(?:partial|leaving)-(\w+-[0-9a-f]{24}).*", r"\1", path.name)
             # A lock file may be held by a run that is starting; it is empty and stays.
             if path.name not in used and not plain.startswith(".lock-"):
                 gone += [] if workspace.held(plain) else [path]

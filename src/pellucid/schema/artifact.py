@@ -30,7 +30,7 @@ class Manifest:
     name: str
     """The job's name within its run, e.g. `train.align`."""
     key: str
-    """type + slice of the recipe + parents' content hashes + VERSION; equal key, equal job."""
+    """type + name + slice of the recipe + parents' content hashes + VERSION."""
     content_hash: str
     """Hash of every file outside `timing/`."""
     version: int
@@ -41,6 +41,8 @@ class Manifest:
     files: Mapping[str, FileEntry]
     commit: str = ""
     dirty: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Versions of what the bits depend on besides our code, and the number of threads."""
     timing: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -63,7 +63,7 @@ def choose(device: str, dtype: str) -> Choice:
 
 @contextmanager
 def deterministic(device: str) -> Iterator[None]:
-    """Only kernels that give the same bits every time, on a fixed number of threads.
+    """Only kernels that give the same bits every time, for one number of threads.
 
     On an accelerator an operation without such a kernel warns and runs all the same.
     """

@@ -10,8 +10,10 @@ import pytest
 
 from pellucid.base.errors import DiskError, UserError
 from pellucid.flow.job import Job, Work
-from pellucid.flow.run import Selection, ancestors, select
+from pellucid.flow.run import Selection, ancestors, record, recorded, select
+from pellucid.flow.runs import clean
 from pellucid.flow.workspace import Workspace
+from pellucid.recipe import load
 from pellucid.schema.artifact import Artifact
 
 CLOCK = count()
@@ -152,3 +154,57 @@ def test_artifacts_of_other_parents_are_not_reused(tmp_path: Path) -> None:
         parent = workspace.build(job("data.x", told={"text": text}, work=write), {})
         found[text] = workspace.build(job(parents=("data.x",)), {"data.x": parent})
     assert found["one"].path != found["two"].path
+
+
+def test_a_forced_job_that_fails_leaves_the_old_result(tmp_path: Path) -> None:
+    def fail(it: Work) -> None:
+        raise ValueError("no room")
+
+    workspace = Workspace(tmp_path)
+    old = workspace.build(job(), {})
+    with pytest.raises(ValueError, match="no room"):
+        workspace.build(job(work=fail), {}, fresh=True)
+    assert workspace.find(job(), {}) == old
+
+
+def test_an_artifact_says_what_it_was_made_with(tmp_path: Path) -> None:
+    told = Workspace(tmp_path).build(job(), {}).manifest.environment
+    assert {"torch", "pillow", "pyarrow", "threads"} <= told.keys()
+
+
+def test_a_run_that_stops_half_way_forgets_nothing(tmp_path: Path) -> None:
+    workspace, recipe = Workspace(tmp_path), load("smoke")
+    folder = workspace.run_folder("smoke")
+    folder.mkdir()
+    jobs = [job("data.x"), job("mix.a", parents=("data.x",))]
+    data = workspace.build(jobs[0], {})
+    mix = workspace.build(jobs[1], {"data.x": data})
+    record(folder, recipe, jobs, {"data.x": data, "mix.a": mix}, {})
+    whole = recorded(folder)
+    record(folder, recipe, jobs, {"data.x": data}, recorded(folder))
+    assert recorded(folder) == whole and list(whole) == ["data.x", "mix.a"]
+
+
+def test_only_and_from_together_are_refused() -> None:
+    with pytest.raises(UserError, match="give one of the two"):
+        select(graph(), Selection(only=("mix",), start="train"))
+
+
+def test_clean_keeps_what_is_used_and_what_is_being_built(tmp_path: Path) -> None:
+    workspace, recipe = Workspace(tmp_path), load("smoke")
+    folder = workspace.run_folder("smoke")
+    folder.mkdir()
+    kept = workspace.build(job("data.x"), {})
+    lost = workspace.build(job("data.y"), {})
+    record(folder, recipe, [job("data.x")], {"data.x": kept}, {})
+
+    def while_building(it: Work) -> None:
+        assert it.folder.name.removeprefix(".partial-")[:30] not in "".join(
+            clean(tmp_path, (), True)
+        )
+        (it.folder / "out").write_bytes(b"1")
+
+    workspace.build(job("data.z", work=while_building), {})
+    gone = clean(tmp_path, (), False)
+    assert f"artifacts/{lost.path.name}" in gone and kept.path.is_dir()
+    assert not lost.path.exists()
