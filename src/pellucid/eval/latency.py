@@ -29,7 +29,7 @@ def measure_latency(
     items: Mapping[str, Sequence[Item]],
     folder: Path,
 ) -> None:
-    """Write `timing/latency.jsonl`, unless it is there: task, mode, item, cluster, seconds, tokens.
+    """Write `timing/latency.jsonl`, unless it is there: a row per answer.
 
     Args:
         options: how many items, in which modes, under which budget.
@@ -56,6 +56,7 @@ def measure_latency(
                         "task": task,
                         "mode": mode,
                         "item": item.id,
+                        "record": item.record.id,
                         "cluster": item.cluster,
                         "outcome": rollout.outcome,
                         "tokens": len(rollout.token_ids),

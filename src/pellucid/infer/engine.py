@@ -230,11 +230,13 @@ class Engine:
 
     def _seat(self, slot: int, stream: Stream) -> None:
         """Prefill a request into a free slot and draw its first token."""
-        seat = Seat(stream, UNREAD)
-        self._seats[slot] = seat  # at once: whatever happens next, its reader gets an answer
-        prompt, logits = self._prefill(slot, stream.request)
-        self._seats[slot] = None
-        seat.prompt = prompt
+        try:
+            prompt, logits = self._prefill(slot, stream.request)
+        except BaseException:
+            # A bug of ours, or no memory: the caller hears of it, the reader is not left waiting.
+            self._close(Seat(stream, UNREAD), "error", "the engine failed on this request")
+            raise
+        seat = Seat(stream, prompt)
         if logits is None:
             self._close(seat, "error", prompt.refusal)
             return
