@@ -162,7 +162,7 @@ def test_a_full_disk(limit_kib: int, smoke: Path, tmp_path: Path) -> None:
 AS_ANOTHER = """
 import importlib, os, pkgutil, sys
 import pellucid
-import torch, transformers, pyarrow.parquet, duckdb, PIL.PngImagePlugin
+import torch, transformers, pyarrow.parquet, PIL.PngImagePlugin
 for module in pkgutil.walk_packages(pellucid.__path__, "pellucid."):
     if not module.name.endswith(("math_worker", "train_tokenizer", "scene_language")):
         importlib.import_module(module.name)
