@@ -113,6 +113,17 @@ def test_a_gate_may_not_read_a_task_that_is_only_shown() -> None:
         validate(given)
 
 
+def test_a_gate_reads_names_that_are_measured_on_test_items() -> None:
+    given = tree()
+    given["release"]["checks"]["answers"]["metric"] = "eval.final.shapes.auto.all.acuracy"
+    with pytest.raises(UserError, match="did you mean 'accuracy'"):
+        validate(given)
+    given = tree()
+    given["eval"]["tasks"]["shapes"]["split"] = "train"
+    with pytest.raises(UserError, match="reads items of the train split"):
+        validate(given)
+
+
 def test_the_context_must_hold_an_image_and_an_answer() -> None:
     given = tree()
     given["model"]["decoder"]["context_tokens"] = 128
