@@ -117,7 +117,8 @@ class Renderer:
 
         Args:
             record: the conversation.
-            mode: overrides the mode of the last assistant turn.
+            mode: overrides the mode of the last assistant turn. A mode that is not the record's
+                own is given, as a caller would force it, and not learnt: it is never chosen.
 
         Returns:
             One example per group of turns (see `turns.groups`); none when nothing is supervised.
@@ -127,10 +128,18 @@ class Renderer:
         """
         messages = overridden(record, mode)
         sizes = [(image.width, image.height) for image in record.images]
+        forced = next(
+            (
+                index
+                for index, (own, told) in enumerate(zip(record.messages, messages, strict=True))
+                if thinks(own) != thinks(told)
+            ),
+            None,
+        )
         return [
-            self._example(messages, sizes, group)
+            self._example(messages, sizes, group, forced)
             for group in groups(messages, self.keep_thinking)
-        ]  # fmt: skip
+        ]
 
     def prompt(self, messages: Sequence[Turn], sizes: Sizes, mode: Mode = "auto") -> Rendered:
         """The serving view: ends with the opened assistant turn and, if forced, its mode token.
@@ -161,9 +170,11 @@ class Renderer:
         """
         return parse(self, ids, mode, finish_reason)
 
-    def _example(self, messages: Sequence[Turn], sizes: Sizes, group: set[int]) -> Rendered:
+    def _example(
+        self, messages: Sequence[Turn], sizes: Sizes, group: set[int], forced: int | None
+    ) -> Rendered:
         last = max(group)
-        tape = self._context(messages[: last + 1], sizes, group)
+        tape = self._context(messages[: last + 1], sizes, group, forced)
         return tape.finish("think" if thinks(messages[last]) else "nothink")
 
     def _context(
@@ -171,15 +182,19 @@ class Renderer:
         messages: Sequence[Turn],
         sizes: Sizes,
         learnt: set[int] | frozenset[int] = frozenset(),
+        forced: int | None = None,
     ) -> Tape:
-        """The turns, those in `learnt` supervised; thinking is shown where it is learnt or kept."""
+        """The turns, those in `learnt` supervised, but for the mode of turn `forced`.
+
+        Thinking is shown where it is learnt or kept.
+        """
         tape = Tape()
         if self.system and not (messages and messages[0].role == "system"):
             self._asked(tape, SYSTEM_TURN, Turn("system", (Part("text", self.system),)), sizes)
         for index, turn in enumerate(messages):
             if turn.role == "assistant":
                 shown = thinks(turn) and (self.keep_thinking or index in learnt)
-                self._answered(tape, index, turn, shown, index in learnt)
+                self._answered(tape, index, turn, shown, index in learnt, index != forced)
             else:
                 self._asked(tape, index, turn, sizes)
         return tape
@@ -204,10 +219,13 @@ class Renderer:
         tape.write("text", index, self.tokenizer.encode_text(text))
         tape.write("control", index, [self.end_id, *self._after_end])
 
-    def _answered(self, tape: Tape, index: int, turn: Turn, shown: bool, learnt: bool) -> None:
-        """An assistant turn, with its thinking if `shown`."""
+    def _answered(
+        self, tape: Tape, index: int, turn: Turn, shown: bool, learnt: bool, chosen: bool
+    ) -> None:
+        """An assistant turn, with its thinking if `shown`; its mode is learnt if `chosen` too."""
         self._open(tape, index, "assistant")
-        tape.write("mode", index, [self.think_id if shown else self.nothink_id], learnt)
+        mode = self.think_id if shown else self.nothink_id
+        tape.write("mode", index, [mode], learnt and chosen)
         if shown:
             thinking = self.tokenizer.encode_text(turn.reasoning or "")
             tape.write("thinking", index, thinking, learnt)

@@ -16,7 +16,14 @@ class SplitShares(Options):
     """Share of groups for test (reported, never used to choose)."""
 
 
-class ChartsScene(Options):
+class SceneOptions(Options):
+    """What every family can be asked for."""
+
+    withheld: bool = False
+    """Draw only scenes that hold the family's withheld combination of values; else none does."""
+
+
+class ChartsScene(SceneOptions):
     """Bar charts: data first, true geometry, computed answers."""
 
     kind: Literal["charts"] = "charts"
@@ -32,7 +39,7 @@ class ChartsScene(Options):
     """Largest image side."""
 
 
-class ShapesScene(Options):
+class ShapesScene(SceneOptions):
     """Coloured shapes on a plane: counts, positions, relations."""
 
     kind: Literal["shapes"] = "shapes"
@@ -46,7 +53,7 @@ class ShapesScene(Options):
     """Largest image side."""
 
 
-class GeometryScene(Options):
+class GeometryScene(SceneOptions):
     """Plane figures with their lengths written beside them: read, area, perimeter."""
 
     kind: Literal["geometry"] = "geometry"
@@ -62,7 +69,7 @@ class GeometryScene(Options):
     """Largest image side."""
 
 
-class ScreensScene(Options):
+class ScreensScene(SceneOptions):
     """Small windows with buttons, check boxes and fields: where to click, what is beside what."""
 
     kind: Literal["screens"] = "screens"
@@ -78,7 +85,7 @@ class ScreensScene(Options):
     """Largest image side."""
 
 
-class DocumentsScene(Options):
+class DocumentsScene(SceneOptions):
     """Receipts and notices of a few lines, a number at the end of each: read, add, change."""
 
     kind: Literal["documents"] = "documents"
@@ -86,7 +93,7 @@ class DocumentsScene(Options):
     """Fewest lines under the heading."""
     max_lines: int = Field(6, ge=2, le=8)
     """Most lines under the heading."""
-    max_cents: int = Field(999, ge=100, le=2000)
+    max_cents: int = Field(999, ge=50, le=2000)
     """Largest price on a receipt, in cents."""
     min_side_px: int = Field(96, ge=64, le=512)
     """Smallest image side."""
@@ -94,8 +101,38 @@ class DocumentsScene(Options):
     """Largest image side."""
 
 
+class SumsScene(SceneOptions):
+    """Arithmetic without a picture, written as the steps of all families write it."""
+
+    kind: Literal["sums"] = "sums"
+    max_number: int = Field(99, ge=30, le=999)
+    """Largest whole number that is added or subtracted."""
+    max_factor: int = Field(12, ge=5, le=99)
+    """Largest factor of a product."""
+    max_cents: int = Field(99, ge=50, le=2000)
+    """Largest price that is added, in cents."""
+    max_terms: int = Field(5, ge=3, le=8)
+    """Most terms of a chain of additions."""
+    drilled: int = Field(10, ge=2, le=20)
+    """Expressions in a drill."""
+
+
+class SafetyScene(SceneOptions):
+    """Requests that are to be refused, and harmless ones of nearly the same words."""
+
+    kind: Literal["safety"] = "safety"
+    document: DocumentsScene = DocumentsScene(min_lines=2, max_lines=3, max_cents=99)
+    """The picture that some of the requests are about."""
+
+
 Scene = Annotated[
-    ChartsScene | DocumentsScene | GeometryScene | ScreensScene | ShapesScene,
+    ChartsScene
+    | DocumentsScene
+    | GeometryScene
+    | SafetyScene
+    | ScreensScene
+    | ShapesScene
+    | SumsScene,
     Field(discriminator="kind"),
 ]
 
@@ -108,6 +145,10 @@ class ScenesSource(Options):
     """Which family, and how hard."""
     scenes: int = Field(ge=1)
     """Number of pictures; each gives several records."""
+    tasks: tuple[str, ...] = ()
+    """Keep only records of these tasks; all when empty."""
+    told: bool = False
+    """No pictures: the caption stands in the question, and only what it answers is asked."""
     seed: int = Field(0, ge=0, lt=2**48)
     """First scene seed; together with the family it decides every pixel and word."""
     split: SplitShares = SplitShares()

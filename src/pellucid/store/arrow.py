@@ -132,7 +132,12 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
 
 def _row(record: Record) -> dict[str, Any]:
-    row = asdict(record)
+    row = {name: getattr(record, name) for name in RECORDS.names}
+    row["messages"] = [asdict(turn) for turn in record.messages]
+    row["images"] = [asdict(image) for image in record.images]
+    row["answer"] = asdict(record.answer) if record.answer else None
+    row["source"] = asdict(record.source)
+    row["lineage"] = [asdict(step) for step in record.lineage]
     row["evidence"] = canonical_json(dict(record.evidence)).decode()
     return row
 

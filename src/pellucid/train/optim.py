@@ -1,8 +1,7 @@
 """Who is trained by what, at which rate: parameter groups per module, AdamW and Muon, clipping.
 
-Muon (arXiv 2502.16982) is the library's, with the update scaled to AdamW's RMS so that one rate
-serves both. It takes hidden matrices as the checkpoint stores them: a fused matrix (Phi-3's
-`qkv_proj`) is orthogonalised as one. Leaves out on purpose: sharded states.
+AdamW is the library's. Muon (see `muon`) takes hidden matrices as the checkpoint stores them: a
+fused matrix (Phi-3's `qkv_proj`) is orthogonalised as one. Leaves out on purpose: sharded states.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.recipe.train import Modules, Optimizer
+from pellucid.train.muon import Muon
 
 Method = Literal["adamw", "muon"]
 
@@ -86,9 +86,7 @@ class Optimizers:
         if options.kind == "muon" and (
             groups := self._groups(trained, "muon", options.weight_decay)
         ):
-            self._optimizers["muon"] = torch.optim.Muon(
-                groups, momentum=options.momentum, adjust_lr_fn="match_rms_adamw"
-            )
+            self._optimizers["muon"] = Muon(groups, options.momentum)
 
     def set_factor(self, factor: float) -> dict[str, float]:
         """Set every module's rate to `factor` times its peak; return the rates."""

@@ -111,8 +111,14 @@ def test_mode_overrides_the_last_answer_only(renderer, make):
     assert as_is[0] == nothink[0]
     assert (nothink[1].mode, CLOSE in nothink[1].ids) == ("nothink", False)
     stored = make(*turns[:3], replace(turns[3], mode="nothink"))
-    assert renderer.examples(stored) == nothink
-    assert renderer.examples(stored, "think") == as_is
+    chosen, given = renderer.examples(stored), nothink
+    assert [one.ids for one in chosen] == [one.ids for one in given]
+    differs = [a != b for a, b in zip(chosen[1].supervised, given[1].supervised, strict=True)]
+    assert [id_ for id_, differ in zip(given[1].ids, differs, strict=True) if differ] == [NOTHINK]
+    assert chosen[1].supervised[differs.index(True)], "a mode of the record's own is learnt"
+    thinking = renderer.examples(stored, "think")
+    assert [one.ids for one in thinking] == [one.ids for one in as_is]
+    assert sum(thinking[1].supervised) == sum(as_is[1].supervised) - 1
 
 
 def test_think_without_reasoning_names_the_record(renderer, make):

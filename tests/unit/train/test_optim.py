@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from pellucid.recipe.train import AdamW, Modules, Muon
+from pellucid.train import muon
 from pellucid.train.optim import Optimizers, freeze, parameters
 
 
@@ -97,6 +98,30 @@ def test_muon_moves_a_matrix_by_the_rms_of_adamw() -> None:
     moved = parts["projector"].weight.detach() / -(0.1 * 0.2)
     assert bool(((moved > 0.65) & (moved < 1.25)).all())
     assert parts["projector"].bias.detach().tolist() == pytest.approx([-0.1] * 16, abs=1e-6)
+
+
+def test_muon_is_the_librarys_in_another_precision() -> None:
+    """The library orthogonalises in bfloat16: its update is ours to about one part in a hundred."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = ((8, 24), (24, 8), (8, 8), (8, 24))
+    start = [torch.randn(shape, generator=generator) for shape in shapes]
+    ours, theirs = ([nn.Parameter(one.clone()) for one in start] for _ in range(2))
+    group = {"params": ours, "lr": 0.02, "weight_decay": 0.1}
+    optimizers = (
+        muon.Muon([group], momentum=0.9),
+        torch.optim.Muon(
+            theirs, lr=0.02, momentum=0.9, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"
+        ),
+    )
+    for _ in range(3):
+        for mine, other in zip(ours, theirs, strict=True):
+            mine.grad = torch.randn(mine.shape, generator=generator)
+            other.grad = mine.grad.clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    for mine, other, first in zip(ours, theirs, start, strict=True):
+        moved = (other - first).detach().norm()
+        assert float((mine - other).detach().norm() / moved) < 0.03
 
 
 def test_decay_alone_moves_matrices_only() -> None:

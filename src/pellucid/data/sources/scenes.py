@@ -1,13 +1,17 @@
-"""Records drawn by a scene generator: one scene per seed, several records per scene."""
+"""Records drawn by a scene generator: one scene per seed, several records per scene.
 
-from collections.abc import Iterator
+A told scene gives text alone: its caption stands in the question in the picture's place.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pellucid.base.hashing import hash_json
 from pellucid.base.lookup import pick
 from pellucid.base.progress import Progress
 from pellucid.data.splits import deal
-from pellucid.data.synth import FAMILIES, Item, Scene
+from pellucid.data.synth import FAMILIES, Family, Item, Scene
 from pellucid.recipe.data import ScenesSource
 from pellucid.schema.record import (
     ImageRef,
@@ -21,7 +25,7 @@ from pellucid.schema.record import (
 )
 from pellucid.store import Writer
 
-VERSION = 1
+VERSION = 2
 SHARD_SCENES = 50
 
 
@@ -67,7 +71,13 @@ def _records(
     kind = options.scene.kind
     family = pick(FAMILIES, kind, f"data.sources.{name}.scene.kind")
     scene = family.draw(options.scene, scene_seed)
-    images = tuple(writer.image(picture.png) for picture in scene.pictures)
+    items = [
+        item
+        for item in (_told(family, scene) if options.told else scene.items)
+        if not options.tasks or item.task in options.tasks
+    ]
+    shown = sorted({index for item in items for index in item.pictures})
+    images = {index: writer.image(scene.pictures[index].png) for index in shown}
     group = f"{kind}:{scene_seed}"
     source = Source(
         dataset=name,
@@ -77,25 +87,54 @@ def _records(
         licence=options.licence,
         group=group,
     )
-    params = {"scene": options.scene.model_dump(mode="json"), "seed": scene_seed}
+    scene_options = options.scene.model_dump(mode="json")
+    params = {"scene": scene_options, "seed": scene_seed, "told": options.told}
     step = LineageStep(f"synth.{kind}", family.version, hash_json(params))
+    for item in items:
+        yield _record(scene, item, family.domain or _domain(item), images, source, step)
+
+
+def _told(family: Family, scene: Scene) -> Iterator[Item]:
+    """The items that the words of a caption answer, asked under these words."""
+    words = {item.task: item.asks[0].reply for item in scene.items}
     for item in scene.items:
-        yield _record(scene, item, images, source, step)
+        by = {**dict.fromkeys(family.from_caption, "caption")}
+        by |= dict.fromkeys(family.from_boxes, "grounded")
+        if item.pictures == (0,) and item.task in by:
+            first, *rest = item.asks
+            told = replace(first, question=f"{words[by[item.task]]}\n{first.question}")
+            if told.direct:  # what it would list stands in the question
+                told = replace(told, reasoning=None, direct=False)
+            yield replace(item, asks=(told, *rest), pictures=())
+
+
+def _domain(item: Item) -> str:
+    """`arithmetic` when the answer needs steps (sums, comparisons, hops), else `perception`."""
+    last = item.asks[-1]
+    return "arithmetic" if last.reasoning and not last.direct else "perception"
 
 
 def _record(
-    scene: Scene, item: Item, images: tuple[ImageRef, ...], source: Source, step: LineageStep
+    scene: Scene,
+    item: Item,
+    domain: str,
+    images: Mapping[int, ImageRef],
+    source: Source,
+    step: LineageStep,
 ) -> Record:
     turns: list[Turn] = []
     for number, ask in enumerate(item.asks):
         shown = range(len(item.pictures)) if number == 0 else ()
-        turns += [user(*shown, ask.question), assistant(ask.reply, ask.reasoning)]
+        answered = assistant(ask.reply, ask.reasoning)
+        if ask.direct:
+            answered = replace(answered, mode="nothink")
+        turns += [user(*shown, ask.question), answered]
     return make_record(
         messages=tuple(turns),
         images=tuple(images[index] for index in item.pictures),
         answer=item.answer,
         task=item.task,
-        domain=source.config,
+        domain=domain,
         source=source,
         evidence=scene.facts,
         lineage=(step,),

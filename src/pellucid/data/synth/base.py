@@ -6,7 +6,7 @@ family as [0, 1] with four decimals. Leaves out on purpose: anything that knows 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from io import BytesIO
 from random import Random
@@ -48,6 +48,8 @@ class Ask:
     question: str
     reply: str
     reasoning: str | None = None
+    direct: bool = False
+    """The assistant answers at once by itself, though there is something that it could think."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,13 @@ class Family:
     """Raised when the same options and seed would give another scene."""
     draw: Callable[[Any, int], Scene]
     """(options, seed) -> scene, a pure function."""
+    from_caption: frozenset[str] = frozenset()
+    """Tasks whose answer follows from the text of the scene's `caption` alone."""
+    from_boxes: frozenset[str] = frozenset()
+    """Tasks whose answer follows from the text of the scene's `grounded` caption, not from the
+    plain one."""
+    domain: str = ""
+    """Domain of every record; empty where each item is perception or arithmetic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,62 @@ class Text:
     box: Box
     """What its ink may cover."""
     fill: Rgb = INK
+
+
+def draw_data(
+    family: str,
+    seed: int,
+    withheld: bool,
+    make: Callable[[Random], T],
+    holds: Callable[[T], bool],
+) -> T:
+    """The first data of a scene that holds the family's withheld combination, or does not.
+
+    Args:
+        family: name of the family.
+        seed: scene seed.
+        withheld: whether the combination is wanted; without it no scene has it.
+        make: data from a random stream.
+        holds: whether data has the combination.
+
+    Raises:
+        UserError: none of `ATTEMPTS` tries gives it; the options leave no room for it.
+    """
+    for count in range(ATTEMPTS):
+        made = make(Random(derive(seed, family, "data", count)))
+        if holds(made) == withheld:
+            return made
+    rule = f"cannot be met by these options (scene seed {seed})"
+    raise UserError(Problem(f"scene ({family}).withheld", withheld, rule, "widen the options"))
+
+
+def complete(items: Sequence[Item], more: Sequence[Item]) -> tuple[Item, ...]:
+    """The items of a scene, with what follows from them all.
+
+    A single question about the first picture that needs no steps may also be thought about: the
+    thinking lists the picture (the caption), and the model is not expected to choose it. Such
+    questions, those of `more` first, also make one long conversation, the `quiz`.
+
+    Args:
+        items: drawn from the scene; one of them has the task `caption`.
+        more: the same tasks drawn again, for other questions about the same scene.
+    """
+    caption = next(item for item in items if item.task == "caption").asks[0].reply
+    seen = [one.asks[0] for one in (*more, *items) if _perception(one)]
+    asks = tuple({one.question: one for one in seen}.values())
+    listed = tuple(_listing(item, caption) if _perception(item) else item for item in items)
+    return (*listed, Item("quiz", asks, None)) if len(asks) > 1 else listed
+
+
+def _perception(item: Item) -> bool:
+    """Whether an item is one question about the first picture that needs no steps."""
+    single = len(item.asks) == 1 and item.pictures == (0,) and item.answer is not None
+    return single and item.asks[0].reasoning is None
+
+
+def _listing(item: Item, caption: str) -> Item:
+    only = replace(item.asks[0], reasoning=caption, direct=True)
+    return replace(item, asks=(only,))
 
 
 def ask(task: str, question: str, answer: Answer, reasoning: str | None = None) -> Item:
@@ -212,5 +277,5 @@ def draw_texts(draw: ImageDraw.ImageDraw, texts: Iterable[Text]) -> None:
 def encode(picture: Image.Image) -> Picture:
     """A PNG whose bytes depend on the pixels alone."""
     out = BytesIO()
-    picture.save(out, "PNG", compress_level=9)
+    picture.save(out, "PNG", compress_level=6)
     return Picture(out.getvalue(), picture.width, picture.height)

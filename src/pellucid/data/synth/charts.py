@@ -22,8 +22,9 @@ from pellucid.data.synth.base import (
     Text,
     ask,
     box_answer,
-    choice,
     clash,
+    complete,
+    draw_data,
     draw_texts,
     encode,
     first_fit,
@@ -36,7 +37,11 @@ from pellucid.data.synth.base import (
 from pellucid.recipe.data import ChartsScene
 from pellucid.schema.record import Answer
 
-VERSION = 1
+VERSION = 2
+FROM_CAPTION = frozenset({"count", "difference", "dialogue", "largest", "name", "read", "sum"})
+"""Tasks that a reader of the caption alone can answer."""
+FROM_BOXES = frozenset({"locate"})
+"""Tasks for which the reader needs the caption with boxes."""
 
 COLOURS: dict[str, Rgb] = {
     "red": (214, 39, 40),
@@ -48,12 +53,16 @@ COLOURS: dict[str, Rgb] = {
     "brown": (130, 80, 50),
     "yellow": (240, 210, 30),
 }
+WITHHELD = "purple"
+"""A month's bar in this colour is the withheld combination: other bars have it, and months have
+other colours."""
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _TITLES = (
     "Rain", "Sales", "Visits", "Votes", "Stock", "Trips", "Goals", "Steps", "Books", "Calls",
 )  # fmt: skip
 _LABELS = (
     ("ant", "bee", "cat", "cow", "dog", "elk", "fox", "hen", "owl", "pig", "rat", "yak"),
-    ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+    MONTHS,
     ("egg", "fig", "ham", "jam", "nut", "oat", "pea", "pie", "rye", "soy", "tea", "yam"),
     ("Ann", "Ben", "Eva", "Ida", "Jim", "Kim", "Lea", "Max", "Ned", "Pam", "Ray", "Sue"),
 )
@@ -92,14 +101,26 @@ def draw(options: ChartsScene, seed: int) -> Scene:
     Raises:
         UserError: so many bars do not fit into so small a picture.
     """
-    chart = _data(options, Random(derive(seed, "charts", "data")))
+
+    def data(rng: Random) -> _Chart:
+        return _data(options, seed, rng)
+
+    chart = draw_data("charts", seed, options.withheld, data, _withheld)
     layout = first_fit("charts", seed, options, lambda rng: _layout(options, chart, rng))
-    items = _items(chart, layout, Random(derive(seed, "charts", "words")))
+    items = complete(
+        _items(chart, layout, Random(derive(seed, "charts", "words"))),
+        _items(chart, layout, Random(derive(seed, "charts", "more words"))),
+    )
     return Scene((_paint(chart, layout),), _facts(chart, layout), items)
 
 
-def _data(options: ChartsScene, rng: Random) -> _Chart:
-    count = rng.randint(options.min_bars, options.max_bars)
+def _withheld(chart: _Chart) -> bool:
+    return any(bar.colour == WITHHELD and bar.label in MONTHS for bar in chart.bars)
+
+
+def _data(options: ChartsScene, seed: int, rng: Random) -> _Chart:
+    """Numbers of bars take turns from seed to seed, so that none is likelier than another."""
+    count = options.min_bars + seed % (options.max_bars - options.min_bars + 1)
     labels = rng.sample(rng.choice(_LABELS), count)
     colours = rng.sample(sorted(COLOURS), count)
     values = rng.sample(range(1, options.max_value + 1), count)
@@ -110,7 +131,7 @@ def _data(options: ChartsScene, rng: Random) -> _Chart:
 def _layout(options: ChartsScene, chart: _Chart, rng: Random) -> _Layout | None:
     """One try; None when something would overlap or be cut."""
     width, height = (rng.randint(options.min_side_px, options.max_side_px) for _ in range(2))
-    face, bold = font(rng.randint(8, 12)), font(rng.randint(9, 13), bold=True)
+    face, bold = font(rng.randint(9, 13)), font(rng.randint(10, 13), bold=True)
     on_bar, background = rng.random() < 0.5, rng.choice(BACKGROUNDS)
     left, right = rng.randint(3, 8), width - rng.randint(3, 8)
     title = set_text(chart.title, bold, (left + right) / 2, rng.randint(1, 3))
@@ -223,8 +244,10 @@ def _facts(chart: _Chart, layout: _Layout) -> dict[str, Any]:
 def _items(chart: _Chart, layout: _Layout, rng: Random) -> tuple[Item, ...]:
     return (
         _caption(chart, rng),
+        _grounded(chart, layout),
         _read(chart, rng),
         _count(chart, rng),
+        _name_of(chart, rng),
         _locate(chart, layout, rng),
         _largest(chart, rng),
         _sum(chart, rng),
@@ -243,6 +266,15 @@ def _caption(chart: _Chart, rng: Random) -> Item:
     return Item("caption", (Ask(question, text),), None)
 
 
+def _grounded(chart: _Chart, layout: _Layout) -> Item:
+    listed = [
+        f"{bar.colour} {bar.label} bar {bar.value} "
+        f"{box_answer(box, layout.width, layout.height).gold}."
+        for bar, box in zip(chart.bars, layout.bars, strict=True)
+    ]
+    return Item("grounded", (Ask("Describe the picture with boxes.", " ".join(listed)),), None)
+
+
 def _name(bar: _Bar, rng: Random) -> str:
     """A bar by its label or its colour."""
     return rng.choice((f"the {bar.label} bar", f"the {bar.colour} bar"))
@@ -259,6 +291,14 @@ def _count(chart: _Chart, rng: Random) -> Item:
     return ask("count", question, number(len(chart.bars)))
 
 
+def _name_of(chart: _Chart, rng: Random) -> Item:
+    """The colour that goes with a label, or the label that goes with a colour."""
+    bar = rng.choice(chart.bars)
+    if rng.random() < 0.5:
+        return ask("name", f"Which colour is the {bar.label} bar?", Answer("text", bar.colour))
+    return ask("name", f"What is the label of the {bar.colour} bar?", Answer("text", bar.label))
+
+
 def _locate(chart: _Chart, layout: _Layout, rng: Random) -> Item:
     index = rng.randrange(len(chart.bars))
     question = rng.choice(("Where is {}? Give its box.", "Give the box of {}."))
@@ -269,11 +309,9 @@ def _locate(chart: _Chart, layout: _Layout, rng: Random) -> Item:
 def _largest(chart: _Chart, rng: Random) -> Item:
     best = max(chart.bars, key=lambda bar: bar.value)
     question = rng.choice(("Which bar is the tallest?", "Which bar has the largest value?"))
-    if rng.random() < 0.5:
-        return ask("largest", question, Answer("text", best.label, (best.colour,)))
-    others = [bar.label for bar in chart.bars if bar is not best]
-    lines, answer = choice(rng, best.label, rng.sample(others, min(3, len(others))))
-    return ask("largest", question + lines, answer)
+    listed = ", ".join(f"{bar.label} {bar.value}" for bar in chart.bars)
+    steps = f"{listed}. {best.value} is the most, so {best.label}."
+    return ask("largest", question, Answer("text", best.label, (best.colour,)), steps)
 
 
 def _sum(chart: _Chart, rng: Random) -> Item:

@@ -25,6 +25,8 @@ from pellucid.data.synth.base import (
     ask,
     box_answer,
     clash,
+    complete,
+    draw_data,
     draw_texts,
     encode,
     first_fit,
@@ -40,7 +42,7 @@ from pellucid.data.synth.lexicon import WORDS
 from pellucid.recipe.data import DocumentsScene
 from pellucid.schema.record import Answer
 
-VERSION = 1
+VERSION = 2
 
 _HEADINGS = {
     "receipt": ("Receipt", "Bill", "Order", "Invoice", "Sale"),
@@ -48,8 +50,15 @@ _HEADINGS = {
 }
 _MAX_COUNT = 99
 """Largest number on a notice."""
-_NOTES = (500, 1000, 2000, 5000, 10_000, 20_000)
+_NOTES = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
 """What is paid with, in cents."""
+WITHHELD_DIGIT = "7"
+"""Withheld: a line of two words whose number ends in this digit. Lines of two words and numbers
+with this end are both common otherwise."""
+_NAME_CHARS = 13
+"""Most characters of a line's words, so that they fit beside a price."""
+_FEW = 3
+"""Most lines that are all paid for, so that the steps stay short."""
 _GAP = 3
 """Least distance of two lines, in pixels."""
 
@@ -100,31 +109,43 @@ def draw(options: DocumentsScene, seed: int) -> Scene:
     Raises:
         UserError: so many lines do not fit into so small a picture.
     """
-    document = _data(options, Random(derive(seed, "documents", "data")))
+    count = Random(derive(seed, "documents", "count")).randint(options.min_lines, options.max_lines)
+    document = draw_data(
+        "documents", seed, options.withheld, lambda rng: _data(options, count, rng), _holds
+    )
     layout = first_fit("documents", seed, options, lambda rng: _layout(options, document, rng))
-    items = _items(document, layout, Random(derive(seed, "documents", "words")))
+    items = complete(
+        _items(document, layout, Random(derive(seed, "documents", "words"))),
+        _items(document, layout, Random(derive(seed, "documents", "more words"))),
+    )
     return Scene((_paint(layout),), _facts(document, layout), items)
 
 
-def _data(options: DocumentsScene, rng: Random) -> _Document:
+def _data(options: DocumentsScene, count: int, rng: Random) -> _Document:
     kind = rng.choice(("receipt", "receipt", "notice"))
-    count = rng.randint(options.min_lines, options.max_lines)
     words = rng.sample(WORDS, 2 * count)
     most = options.max_cents if kind == "receipt" else _MAX_COUNT
-    values = rng.sample(range(5, most + 1), count)
     lines = []
-    for index, value in enumerate(values):
-        named = words[2 * index : 2 * index + (2 if rng.random() < 0.3 else 1)]
-        lines.append(_Line(" ".join(named), value))
+    for index, value in enumerate(rng.sample(range(5, most + 1), count)):
+        one, two = words[2 * index], f"{words[2 * index]} {words[2 * index + 1]}"
+        long = rng.random() < 0.4 and len(two) <= _NAME_CHARS
+        lines.append(_Line(two if long else one, value))
     digits = rng.randint(2, 4)
     numbered = rng.randint(10 ** (digits - 1), 10**digits - 1)
     return _Document(kind, rng.choice(_HEADINGS[kind]), numbered, tuple(lines))
 
 
+def _holds(document: _Document) -> bool:
+    """Whether a document has the withheld combination."""
+    return any(
+        " " in line.words and str(line.value).endswith(WITHHELD_DIGIT) for line in document.lines
+    )
+
+
 def _layout(options: DocumentsScene, document: _Document, rng: Random) -> _Layout | None:
     """One try; None when something would overlap or be cut."""
     width, height = (rng.randint(options.min_side_px, options.max_side_px) for _ in range(2))
-    face, bold = font(rng.randint(9, 13)), font(rng.randint(9, 13), bold=True)
+    face, bold = font(rng.randint(10, 13)), font(rng.randint(10, 13), bold=True)
     left, right = rng.randint(3, 12), width - rng.randint(3, 12)
     title = f"{document.heading} {document.number}"
     _, above, _, below = ink("Aglpy0", face)
@@ -201,8 +222,10 @@ def _facts(document: _Document, layout: _Layout) -> dict[str, Any]:
 
 def _items(document: _Document, layout: _Layout, rng: Random) -> tuple[Item, ...]:
     receipt = document.kind == "receipt"
+    few = len(document.lines) <= _FEW
     return (
         _caption(document, rng),
+        _grounded(document, layout),
         _read(document, rng),
         _heading(document, rng),
         _name(document, rng),
@@ -211,7 +234,8 @@ def _items(document: _Document, layout: _Layout, rng: Random) -> tuple[Item, ...
         _locate(document, layout, rng),
         _pair(document, rng),
         _total(document, rng),
-        *((_change(document, rng), _change_all(document, rng)) if receipt else ()),
+        *((_change(document, rng),) if receipt else ()),
+        *((_change_all(document, rng),) if receipt and few else ()),
         *(() if receipt else (_difference(document, rng),)),
         _dialogue(document, rng),
     )
@@ -226,6 +250,13 @@ def _caption(document: _Document, rng: Random) -> Item:
     text = f'A {document.kind} headed "{heading}" with {len(listed)} lines. {" ".join(listed)}'
     question = rng.choice(("Describe the picture.", f"Write down the whole {document.kind}."))
     return Item("caption", (Ask(question, text),), None)
+
+
+def _grounded(document: _Document, layout: _Layout) -> Item:
+    """The words of every line with its box, as a question for a box names it."""
+    boxes = (box_answer(box, layout.width, layout.height).gold for box in layout.lines)
+    listed = (f"{line.words} {box}." for line, box in zip(document.lines, boxes, strict=True))
+    return Item("grounded", (Ask("Describe the picture with boxes.", " ".join(listed)),), None)
 
 
 def _read(document: _Document, rng: Random) -> Item:
@@ -276,10 +307,14 @@ def _locate(document: _Document, layout: _Layout, rng: Random) -> Item:
     return ask("locate", question.format(document.lines[index].words), answer)
 
 
+def _listed(document: _Document, lines: Sequence[_Line]) -> str:
+    """Each line with its value, as the first step."""
+    return ", ".join(f"{line.words} {document.spell(line.value)}" for line in lines) + "."
+
+
 def _added(document: _Document, lines: Sequence[_Line]) -> tuple[int, str]:
-    """The sum of the lines, and the steps: each value, then one addition after the other."""
-    read = ", ".join(f"{line.words} {document.spell(line.value)}" for line in lines)
-    steps, so_far = [f"{read}."], lines[0].value
+    """The sum of the lines, and the steps: one addition after the other."""
+    steps, so_far = [], lines[0].value
     for line in lines[1:]:
         left, right, so_far = so_far, line.value, so_far + line.value
         steps.append(
@@ -291,8 +326,14 @@ def _added(document: _Document, lines: Sequence[_Line]) -> tuple[int, str]:
 def _pair(document: _Document, rng: Random) -> Item:
     a, b = rng.sample(document.lines, 2)
     question = rng.choice(("What is the sum of {} and {}?", "How much are {} and {} together?"))
+    answer, steps = _both(document, a, b)
+    return ask("pair", question.format(a.words, b.words), answer, steps)
+
+
+def _both(document: _Document, a: _Line, b: _Line) -> tuple[Answer, str]:
+    """The sum of two lines, and the steps: their values, then the addition."""
     total, steps = _added(document, (a, b))
-    return ask("pair", question.format(a.words, b.words), _value(document, total), steps)
+    return _value(document, total), f"{_listed(document, (a, b))} {steps}"
 
 
 def _total(document: _Document, rng: Random) -> Item:
@@ -320,8 +361,7 @@ def _change(document: _Document, rng: Random) -> Item:
         ("You pay for {} with {}. What is the change?", "What is the change for {} out of {}?")
     )
     asked = question.format(line.words, document.spell(paid))
-    steps = f"{line.words} {document.spell(line.value)}. {step}"
-    return ask("change", asked, answer, steps)
+    return ask("change", asked, answer, f"{_listed(document, [line])} {step}")
 
 
 def _change_all(document: _Document, rng: Random) -> Item:
@@ -336,7 +376,7 @@ def _difference(document: _Document, rng: Random) -> Item:
     a, b = sorted(rng.sample(document.lines, 2), key=lambda line: -line.value)
     question = rng.choice(("How much larger is {} than {}?", "How much more is {} than {}?"))
     answer, step = _left(document, a.value, b.value)
-    steps = f"{a.words} {a.value}, {b.words} {b.value}. {step}"
+    steps = f"{_listed(document, (a, b))} {step}"
     return ask("difference", question.format(a.words, b.words), answer, steps)
 
 
@@ -344,7 +384,6 @@ def _dialogue(document: _Document, rng: Random) -> Item:
     """Two questions; the second leans on the first."""
     a, b = rng.sample(document.lines, 2)
     first = Ask(rng.choice(_questions(document)).format(a.words), document.spell(a.value))
-    total, steps = _added(document, (a, b))
-    answer = _value(document, total)
+    answer, steps = _both(document, a, b)
     second = Ask(f"And together with {b.words}?", answer.gold, steps)
     return Item("dialogue", (first, second), answer)

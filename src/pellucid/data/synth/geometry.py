@@ -6,7 +6,8 @@ follows from the perimeter. Leaves out on purpose: angles, pi, units and figures
 """
 
 from dataclasses import dataclass, replace
-from itertools import combinations
+from functools import cache
+from itertools import combinations, permutations
 from random import Random
 from typing import Any
 
@@ -24,8 +25,9 @@ from pellucid.data.synth.base import (
     Text,
     ask,
     box_answer,
-    choice,
     clash,
+    complete,
+    draw_data,
     draw_texts,
     encode,
     first_fit,
@@ -40,7 +42,11 @@ from pellucid.data.synth.base import (
 from pellucid.recipe.data import GeometryScene
 from pellucid.schema.record import Answer
 
-VERSION = 1
+VERSION = 2
+FROM_CAPTION = frozenset(
+    "count read name which diameter area perimeter missing compare dialogue".split()
+)
+FROM_BOXES = frozenset(("locate",))
 
 COLOURS: dict[str, Rgb] = {
     "red": (214, 39, 40),
@@ -57,6 +63,8 @@ SIDES: dict[str, tuple[str, ...]] = {
     "circle": ("radius",),
 }
 """What is measured of each kind, what runs across before what runs down."""
+WITHHELD = ("purple", "circle")
+"""The withheld combination: a circle in this colour."""
 _GAP = 3
 """Least distance of two figures or their texts, in pixels."""
 _TRIES = 30
@@ -125,31 +133,48 @@ def draw(options: GeometryScene, seed: int) -> Scene:
     Raises:
         UserError: so many figures do not fit into so small a picture.
     """
-    figures = first_fit("geometry data", seed, options, lambda rng: _data(options, rng))
+    counts = Random(derive(seed, "geometry", "count"))
+    count = counts.randint(options.min_figures, options.max_figures)
+    most = options.max_length
+    figures = draw_data(
+        "geometry", seed, options.withheld, lambda rng: _data(count, most, rng), _has_withheld
+    )
     plane = first_fit("geometry", seed, options, lambda rng: _layout(options, figures, rng))
-    items = _items(plane, Random(derive(seed, "geometry", "words")))
-    return Scene((_paint(plane),), _facts(plane), items)
+    words, more = (
+        _items(plane, Random(derive(seed, "geometry", what))) for what in ("words", "more words")
+    )
+    return Scene((_paint(plane),), _facts(plane), complete(words, more))
 
 
-def _data(options: GeometryScene, rng: Random) -> tuple[_Figure, ...] | None:
-    """Kinds, colours and lengths; None when no length is left for a side."""
-    count = rng.randint(options.min_figures, options.max_figures)
-    colours = rng.sample(sorted(COLOURS), count)
-    left = list(range(2, options.max_length + 1))
+def _data(count: int, most: int, rng: Random) -> tuple[_Figure, ...]:
+    """Kinds, colours and lengths; where no two sides are left for a kind, it is a square."""
+    used: set[int] = set()
     figures = []
-    for colour in colours:
+    for colour in rng.sample(sorted(COLOURS), count):
         kind = rng.choice(sorted(SIDES))
-        lengths = [rng.choice(left)]
-        if len(SIDES[kind]) == 2:
-            second = [length for length in left if _goes_with(kind, lengths[0], length)]
-            if not second:
-                return None
-            lengths.append(rng.choice(second))
-        left = [length for length in left if length not in lengths]
+        free = [sides for sides in _sides(kind, most) if used.isdisjoint(sides)]
+        if not free:
+            kind = "square"
+            free = [sides for sides in _sides(kind, most) if used.isdisjoint(sides)]
+        lengths = rng.choice(free)
+        used.update(lengths)
         hides = kind == "rectangle" and rng.random() < 0.4
         hidden = rng.choice(SIDES[kind]) if hides else ""
-        figures.append(_Figure(kind, colour, tuple(lengths), hidden))
+        figures.append(_Figure(kind, colour, lengths, hidden))
     return tuple(figures)
+
+
+def _has_withheld(figures: tuple[_Figure, ...]) -> bool:
+    return any((figure.colour, figure.kind) == WITHHELD for figure in figures)
+
+
+@cache
+def _sides(kind: str, most: int) -> tuple[tuple[int, ...], ...]:
+    """All lengths that a figure of a kind can have, each from 2 to `most`."""
+    lengths = range(2, most + 1)
+    if len(SIDES[kind]) == 1:
+        return tuple((length,) for length in lengths)
+    return tuple((a, b) for a, b in permutations(lengths, 2) if _goes_with(kind, a, b))
 
 
 def _goes_with(kind: str, a: int, b: int) -> bool:
@@ -164,7 +189,7 @@ def _layout(options: GeometryScene, figures: tuple[_Figure, ...], rng: Random) -
     columns = 1 if len(figures) == 1 or (len(figures) == 2 and height > width) else 2
     rows = -(-len(figures) // columns)
     cells = rng.sample(range(rows * columns), len(figures))
-    size = rng.randint(9, 12)
+    size = rng.randint(10, 12)
     drawn = []
     for cell, figure in zip(sorted(cells), figures, strict=True):
         row, column = divmod(cell, columns)
@@ -304,6 +329,7 @@ def _facts(plane: _Plane) -> dict[str, Any]:
 def _items(plane: _Plane, rng: Random) -> tuple[Item, ...]:
     made = (
         _caption(plane, rng),
+        _grounded(plane),
         _count(plane, rng),
         _read(plane, rng),
         _name(plane, rng),
@@ -332,6 +358,13 @@ def _caption(plane: _Plane, rng: Random) -> Item:
     return Item("caption", (Ask(question, text),), None)
 
 
+def _grounded(plane: _Plane) -> Item:
+    """Every figure by its name, and its box."""
+    size = plane.width, plane.height
+    listed = (f"{one.figure.name} {box_answer(one.box, *size).gold}." for one in plane.drawn)
+    return Item("grounded", (Ask("Describe the picture with boxes.", " ".join(listed)),), None)
+
+
 def _count(plane: _Plane, rng: Random) -> Item:
     question = rng.choice(("How many figures are there?", "Count the figures."))
     return ask("count", question, number(len(plane.figures)))
@@ -353,15 +386,10 @@ def _name(plane: _Plane, rng: Random) -> Item:
 
 
 def _which(plane: _Plane, rng: Random) -> Item:
-    """By a length; the wrong options are the other figures, then figures that are not there."""
     figure = rng.choice(plane.figures)
     length = rng.choice(list(figure.shown.values()))
-    others = [other.name for other in plane.figures if other is not figure]
-    there = {other.name for other in plane.figures}
-    absent = [f"{a} {b}" for a in sorted(COLOURS) for b in SIDES if f"{a} {b}" not in there]
-    wrong = [*others, *rng.sample(absent, 3 - len(others))]
-    lines, answer = choice(rng, figure.name, wrong)
-    return ask("which", f"Which figure has a length of {length}?{lines}", answer)
+    answer = Answer("text", figure.name)
+    return ask("which", f"Which figure has a length of {length}?", answer)
 
 
 def _locate(plane: _Plane, rng: Random) -> Item:
@@ -427,25 +455,17 @@ def _missing(plane: _Plane, rng: Random) -> Item | None:
 
 
 def _compare(plane: _Plane, rng: Random) -> Item | None:
-    """Which of two areas is larger, and by how much; None when no two differ."""
-    pairs = [(a, b) for a, b in combinations(_plain(plane), 2) if _work(a)[0] != _work(b)[0]]
-    if not pairs:
+    """How much longer a side of one figure is than a side of another; no two are equal."""
+    if len(plane.figures) < 2:
         return None
-    pair = rng.choice(pairs)
-    large, small = sorted(pair, key=lambda figure: -_work(figure)[0])
-    (more, first), (less, second) = _work(large), _work(small)
-    off = more - less
-    other = rng.choice([value for value in range(max(1, off - 6), off + 7) if value != off])
-    right = f"{large.name}, by {off}"
-    wrong = [f"{small.name}, by {off}", f"{large.name}, by {other}", f"{small.name}, by {other}"]
-    lines, answer = choice(rng, right, wrong)
-    a, b = rng.sample(pair, 2)
-    asked = f"Which area is larger, {a.name} or {b.name}, and by how much?{lines}"
-    steps = (
-        f"{large.name}: {first} {small.name}: {second} "
-        f"{more} - {less} = {off}. So {right}: {answer.gold}."
-    )
-    return ask("compare", asked, answer, steps)
+    ends = []
+    for figure in rng.sample(plane.figures, 2):
+        side, length = rng.choice(list(figure.shown.items()))
+        ends.append((length, side, figure.name))
+    (low, short, less), (high, long, more) = sorted(ends)
+    steps = f"{long} {high}, {short} {low}. {high} - {low} = {high - low}."
+    asked = f"How much longer is the {long} of the {more} than the {short} of the {less}?"
+    return ask("compare", asked, number(high - low), steps)
 
 
 def _second(figure: _Figure) -> tuple[str, Answer, str]:
@@ -465,9 +485,8 @@ def _second(figure: _Figure) -> tuple[str, Answer, str]:
 
 
 def _dialogue(plane: _Plane, rng: Random) -> Item:
-    """Two questions; the second leans on the first."""
+    """Two questions; the second leans on the first, whose answer does not give its own away."""
     figure = rng.choice(plane.figures)
-    side, length = rng.choice(list(figure.shown.items()))
     asked, answer, steps = _second(figure)
-    first = Ask(f"What is the {side} of the {figure.name}?", str(length))
+    first = Ask(f"What kind of figure is {figure.colour}?", figure.kind)
     return Item("dialogue", (first, Ask(asked, answer.gold, steps)), answer)

@@ -23,6 +23,8 @@ from pellucid.data.synth.base import (
     box_answer,
     choice,
     clash,
+    complete,
+    draw_data,
     encode,
     first_fit,
     inside,
@@ -32,7 +34,11 @@ from pellucid.data.synth.base import (
 from pellucid.recipe.data import ShapesScene
 from pellucid.schema.record import Answer
 
-VERSION = 1
+VERSION = 2
+FROM_CAPTION = frozenset({"count_all", "count_colour", "dialogue", "most", "total"})
+"""Tasks that a reader of the caption alone can answer."""
+FROM_BOXES = frozenset({"locate", "relation"})
+"""Tasks for which the reader needs the caption with boxes."""
 
 COLOURS: dict[str, Rgb] = {
     "red": (214, 39, 40),
@@ -43,12 +49,17 @@ COLOURS: dict[str, Rgb] = {
     "orange": (255, 130, 10),
 }
 KINDS = ("circle", "square", "triangle", "diamond")
+WITHHELD = "yellow triangle"
+"""The withheld combination, in no picture and no question: other shapes are yellow, and triangles
+have other colours. No change brings it forth, not even where it is wanted."""
 _GAP = 3
 """Least distance of two shapes, in pixels."""
 _PLACES = 60
 """Places tried for one shape before the layout is given up."""
 _ROWS, _COLUMNS = ("top", "middle", "bottom"), ("left", "centre", "right")
 _RELATIONS = ("left of", "right of", "above", "below")
+_SAY = 'Answer "left of", "right of", "above" or "below".'
+_CHANGES = ("added", "removed", "recoloured")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +89,13 @@ class _Plane:
 class _Change:
     """What was done between the first picture and the second, as a sentence."""
 
+    kind: str
     text: str
     after: _Plane
-    name: str
-    """The shape it was done to, as it was called before (when added: after)."""
+    gone: str = "nothing"
+    """The shape that is only in the first picture."""
+    new: str = "nothing"
+    """The shape that is only in the second picture."""
 
 
 def draw(options: ShapesScene, seed: int) -> Scene:
@@ -90,20 +104,34 @@ def draw(options: ShapesScene, seed: int) -> Scene:
     Raises:
         UserError: so many shapes do not fit into so small a picture.
     """
-    names = _data(options, Random(derive(seed, "shapes", "data")))
+
+    def data(rng: Random) -> list[_Shape]:
+        return _data(options, seed, rng)
+
+    names = draw_data("shapes", seed, options.withheld, data, _withheld)
     plane, change = first_fit("shapes", seed, options, lambda rng: _layout(options, names, rng))
-    items = _items(plane, change, Random(derive(seed, "shapes", "words")))
+    items = complete(
+        _items(plane, change, Random(derive(seed, "shapes", "words"))),
+        _items(plane, change, Random(derive(seed, "shapes", "more words"))),
+    )
     facts = {**_facts(plane), "change": change.text, "after": _facts(change.after)}
     return Scene((_paint(plane), _paint(change.after)), facts, items)
 
 
-def _data(options: ShapesScene, rng: Random) -> list[_Shape]:
-    """Colours and kinds; few colours, so that one is often there several times."""
-    count = rng.randint(options.min_shapes, options.max_shapes)
+def _data(options: ShapesScene, seed: int, rng: Random) -> list[_Shape]:
+    """Colours and kinds; few colours, so that one is often there several times.
+
+    Numbers of shapes take turns from seed to seed, so that none is likelier than another.
+    """
+    count = options.min_shapes + seed % (options.max_shapes - options.min_shapes + 1)
     least = -(-count // len(KINDS))
     palette = rng.sample(sorted(COLOURS), max(least, min(count, rng.randint(2, 3))))
     names = [_Shape(colour, kind) for colour in palette for kind in KINDS]
     return rng.sample(names, count)
+
+
+def _withheld(names: list[_Shape]) -> bool:
+    return any(shape.name == WITHHELD for shape in names)
 
 
 def _layout(
@@ -130,7 +158,7 @@ def _place(
     """The shape at a free place; its side is odd, so that a triangle's tip is one pixel."""
     short = min(width, height)
     for _ in range(_PLACES):
-        side = rng.randint(max(9, short // 9), max(11, short // 4)) | 1
+        side = rng.randint(max(9, short // 8), max(11, short // 4)) | 1
         x, y = rng.randint(0, max(0, width - side)), rng.randint(0, max(0, height - side))
         box = (x, y, x + side, y + side)
         free = not any(clash(box, other.box, _GAP) for other in others)
@@ -174,25 +202,27 @@ def _relations(plane: _Plane) -> dict[str, list[tuple[_Shape, _Shape]]]:
 def _change(plane: _Plane, rng: Random) -> _Change | None:
     """Add, remove or recolour one shape; None when the new shape finds no place."""
     absent = _absent(plane)
-    kind = rng.choice(("added", "removed", "recoloured"))
+    kind = rng.choice(_CHANGES)
     if kind == "added" or (kind == "removed" and len(plane.shapes) == 1):
         new = _place(rng.choice(absent), list(plane.shapes), plane.width, plane.height, rng)
         if new is None:
             return None
         after = replace(plane, shapes=(*plane.shapes, new))
-        return _Change(f"The {new.name} was added.", _ordered(after), new.name)
+        return _Change("added", f"The {new.name} was added.", _ordered(after), new=new.name)
     old = rng.choice(plane.shapes)
     rest = tuple(shape for shape in plane.shapes if shape is not old)
     if kind == "removed":
-        return _Change(f"The {old.name} was removed.", replace(plane, shapes=rest), old.name)
+        text = f"The {old.name} was removed."
+        return _Change(kind, text, replace(plane, shapes=rest), gone=old.name)
     colour = rng.choice([shape.colour for shape in absent if shape.kind == old.kind])
-    after = replace(plane, shapes=(*rest, replace(old, colour=colour)))
-    return _Change(f"The {old.name} became {colour}.", _ordered(after), old.name)
+    new = replace(old, colour=colour)
+    text, after = f"The {old.name} became {colour}.", replace(plane, shapes=(*rest, new))
+    return _Change(kind, text, _ordered(after), old.name, new.name)
 
 
 def _absent(plane: _Plane) -> list[_Shape]:
-    """Colour and kind of every shape that is not there."""
-    there = {shape.name for shape in plane.shapes}
+    """Colour and kind of every shape that is not there and may come; the withheld one may not."""
+    there = {shape.name for shape in plane.shapes} | {WITHHELD}
     every = [_Shape(colour, kind) for colour in sorted(COLOURS) for kind in KINDS]
     return [shape for shape in every if shape.name not in there]
 
@@ -233,14 +263,17 @@ def _facts(plane: _Plane) -> dict[str, Any]:
 def _items(plane: _Plane, change: _Change, rng: Random) -> tuple[Item, ...]:
     items = [
         _caption(plane, rng),
+        _grounded(plane),
         _count_all(plane, rng),
         _count_colour(plane, rng),
         _locate(plane, rng),
-        _more(plane, rng),
         _total(plane, rng),
         _dialogue(plane, rng),
         _changed(plane, change, rng),
     ]
+    most = _most(plane, rng)
+    if most:
+        items.append(most)
     if len(plane.shapes) > 1:
         items.append(_relation(plane, rng))
     return tuple(items)
@@ -259,15 +292,27 @@ def _caption(plane: _Plane, rng: Random) -> Item:
     return Item("caption", (Ask(question, f"{len(listed)} {noun}. {text}."),), None)
 
 
+def _grounded(plane: _Plane) -> Item:
+    listed = [
+        f"{shape.name} {box_answer(shape.box, plane.width, plane.height).gold}."
+        for shape in plane.shapes
+    ]
+    return Item("grounded", (Ask("Describe the picture with boxes.", " ".join(listed)),), None)
+
+
 def _count_all(plane: _Plane, rng: Random) -> Item:
     question = rng.choice(("How many shapes are there?", "Count the shapes."))
     return ask("count_all", question, number(len(plane.shapes)))
 
 
 def _colour_by_count(plane: _Plane, rng: Random) -> str:
-    """A colour: one time in six an absent one, else each count that occurs is as likely."""
+    """A colour: one time in four an absent one, else one by the counts that occur.
+
+    Twos occur in the most pictures, so they are asked for a little less.
+    """
     counts = sorted({plane.count(colour) for colour in COLOURS} - {0})
-    wanted = 0 if rng.random() < 1 / 6 else rng.choice(counts)
+    weights = [0.8 if count == 2 else 1 for count in counts]
+    wanted = 0 if rng.random() < 1 / 4 else rng.choices(counts, weights)[0]
     return rng.choice([colour for colour in sorted(COLOURS) if plane.count(colour) == wanted])
 
 
@@ -289,9 +334,8 @@ def _relation(plane: _Plane, rng: Random) -> Item:
     found = _relations(plane)
     right = rng.choice([name for name in _RELATIONS if name in found])
     a, b = rng.choice(found[right])
-    wrong = [name for name in _RELATIONS if name != right]
-    lines, answer = choice(rng, right, wrong)
-    return ask("relation", f"Where is the {a.name}, seen from the {b.name}?{lines}", answer)
+    question = f"Where is the {a.name}, seen from the {b.name}?"
+    return ask("relation", f"{question} {_SAY}", Answer("text", right))
 
 
 def _two_colours(plane: _Plane, rng: Random) -> tuple[str, str]:
@@ -304,29 +348,19 @@ def _two_colours(plane: _Plane, rng: Random) -> tuple[str, str]:
     return pair[0], pair[1]
 
 
-def _more(plane: _Plane, rng: Random) -> Item:
-    a, b = _compared(plane, rng)
-    left, right = plane.count(a), plane.count(b)
-    question = f'Are more shapes {a} or {b}? Answer with the colour, or "equal".'
-    counts = f"{a} {left}, {b} {right}. "
-    if left == right:
-        return ask("more", question, Answer("text", "equal"), counts + f"{left} = {right}.")
-    winner = a if left > right else b
-    steps = f"{max(left, right)} > {min(left, right)}, so {winner}."
-    return ask("more", question, Answer("text", winner), counts + steps)
-
-
-def _compared(plane: _Plane, rng: Random) -> tuple[str, str]:
-    """Two colours to compare: seldom an equal pair, an absent colour only where it must be."""
-    there = sorted({shape.colour for shape in plane.shapes})
-    pairs = [(a, b) for a in there for b in sorted(COLOURS) if a != b]
-    equal = [(a, b) for a, b in pairs if plane.count(a) == plane.count(b)]
-    clear = [pair for pair in pairs if pair not in equal]
-    pool = [(a, b) for a, b in clear if b in there] or clear
-    if equal and rng.random() < 1 / 6:
-        pool = equal
-    a, b = rng.choice(pool)
-    return (a, b) if rng.random() < 0.5 else (b, a)
+def _most(plane: _Plane, rng: Random) -> Item | None:
+    """Which colour is there most often; None where two are."""
+    colours = dict.fromkeys(shape.colour for shape in plane.shapes)
+    counts = {colour: plane.count(colour) for colour in colours}
+    best, *others = sorted(counts, key=lambda colour: -counts[colour])
+    if not others or counts[others[0]] == counts[best]:
+        return None
+    question = rng.choice(
+        ("Which colour do most shapes have?", "Which colour is there most often?")
+    )
+    listed = ", ".join(f"{colour} {count}" for colour, count in counts.items())
+    steps = f"{listed}. {counts[best]} is the most, so {best}."
+    return ask("most", question, Answer("text", best), steps)
 
 
 def _sum_steps(plane: _Plane, a: str, b: str) -> str:
@@ -353,14 +387,41 @@ def _dialogue(plane: _Plane, rng: Random) -> Item:
 
 
 def _changed(plane: _Plane, change: _Change, rng: Random) -> Item:
-    """Both pictures; the wrong options are changes that could have been made but were not."""
-    wrong = {f"The {rng.choice(_absent(change.after)).name} was added."}
-    shape = rng.choice(plane.shapes)
-    colours = [colour for colour in sorted(COLOURS) if colour != shape.colour]
-    wrong.add(f"The {shape.name} became {rng.choice(colours)}.")
-    # A recoloured shape is gone under its old name, so nobody is asked whether it was removed.
-    others = [other.name for other in plane.shapes if other.name != change.name]
-    wrong.update(f"The {name} was removed." for name in rng.sample(others, min(1, len(others))))
-    lines, answer = choice(rng, change.text, sorted(wrong - {change.text}))
+    """Both pictures; the wrong options are changes that could have been made but were not.
+
+    One kind of change stands twice among the four options. It is that of the right one half the
+    time, so that each of the four is right as often and their kinds give nothing away.
+    """
+    twice = rng.choice((change.kind, change.kind, *(k for k in _CHANGES if k != change.kind)))
+    kinds = [*_CHANGES, twice]
+    kinds.remove(change.kind)
+    lines, answer = choice(rng, change.text, _not_made(plane, change, kinds, rng))
+    steps = (
+        f"Only in the first picture: {change.gone}. Only in the second: {change.new}. "
+        f"{change.text.rstrip('.')}, so {answer.gold}."
+    )
     question = f"What changed from the first picture to the second?{lines}"
-    return Item("changed", (Ask(question, answer.gold),), answer, pictures=(0, 1))
+    return Item("changed", (Ask(question, answer.gold, steps),), answer, pictures=(0, 1))
+
+
+def _not_made(plane: _Plane, change: _Change, kinds: list[str], rng: Random) -> list[str]:
+    """One sentence per kind, about shapes apart from those of the change and of each other.
+
+    Where the picture has too few shapes, another one is said to have been added instead.
+    """
+    came = [shape for shape in _absent(change.after) if shape.name != change.gone]
+    stayed = [shape for shape in plane.shapes if shape.name != change.gone]
+    rng.shuffle(came)
+    rng.shuffle(stayed)
+    texts = []
+    for kind in kinds:
+        if kind == "added" or not stayed:
+            texts.append(f"The {came.pop().name} was added.")
+            continue
+        shape = stayed.pop()
+        if kind == "removed":
+            texts.append(f"The {shape.name} was removed.")
+            continue
+        colours = [new.colour for new in _absent(plane) if new.kind == shape.kind]
+        texts.append(f"The {shape.name} became {rng.choice(colours)}.")
+    return texts

@@ -1,0 +1,48 @@
+"""Writes the language of the scenes, as text for the tokenizer to learn from.
+
+    python -m pellucid.data.synth.language
+
+Everything that is said of the scenes of some seeds: captions, questions, steps and answers. These
+seeds are far from those that recipes use, and no model is trained on this text.
+"""
+
+from collections.abc import Iterator
+
+from pellucid.base.paths import ASSETS, write_text
+from pellucid.data.synth import FAMILIES
+from pellucid.recipe.data import ScenesSource
+
+FILE = ASSETS / "tokenizer" / "corpus" / "scenes.txt"
+FIRST_SEED = 2**40
+SCENES = 40
+"""Scenes told of each family."""
+
+
+def scene_text() -> str:
+    """All that is said, a blank line after each scene; the same text on every machine."""
+    told = [
+        "\n".join(_lines(family, FIRST_SEED + number)) + "\n"
+        for family in sorted(FAMILIES)
+        for number in range(SCENES)
+    ]
+    return "\n".join(told)
+
+
+def _lines(family: str, seed: int) -> Iterator[str]:
+    """What is said of one scene, each text once."""
+    options = ScenesSource.model_validate(
+        {"kind": "scenes", "scene": {"kind": family}, "scenes": 1}
+    )
+    scene = FAMILIES[family].draw(options.scene, seed)
+    asks = [ask for item in scene.items for ask in item.asks]
+    said = [text for ask in asks for text in (ask.question, ask.reasoning, ask.reply) if text]
+    yield from dict.fromkeys(said)
+
+
+def main() -> None:
+    """Write `scenes.txt`."""
+    write_text(FILE, scene_text())
+
+
+if __name__ == "__main__":
+    main()
