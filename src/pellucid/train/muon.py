@@ -30,21 +30,24 @@ class Muon(torch.optim.Optimizer):
     def __init__(self, groups: list[dict[str, Any]], momentum: float) -> None:
         super().__init__(groups, {"lr": 0.0, "weight_decay": 0.0, "momentum": momentum})
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+    def step(self, closure: Callable[[], float] | None = None) -> None:
         """One update of every matrix that has a gradient."""
         assert closure is None, "a step is not repeated"
-        for group in self.param_groups:
-            by_shape: dict[torch.Size, list[Tensor]] = {}
-            for tensor in group["params"]:
-                if tensor.grad is not None:
-                    by_shape.setdefault(tensor.shape, []).append(tensor)
-            for shape, tensors in by_shape.items():
-                scale = 0.2 * max(shape) ** 0.5
-                updates = orthogonal(torch.stack([self._ahead(one, group) for one in tensors]))
-                for tensor, update in zip(tensors, updates, strict=True):
-                    tensor.mul_(1 - group["lr"] * group["weight_decay"])
-                    tensor.add_(update, alpha=-group["lr"] * scale)
+        with torch.no_grad():
+            for group in self.param_groups:
+                self._update(group)
+
+    def _update(self, group: dict[str, Any]) -> None:
+        by_shape: dict[torch.Size, list[Tensor]] = {}
+        for tensor in group["params"]:
+            if tensor.grad is not None:
+                by_shape.setdefault(tensor.shape, []).append(tensor)
+        for shape, tensors in by_shape.items():
+            scale = 0.2 * max(shape) ** 0.5
+            updates = orthogonal(torch.stack([self._ahead(one, group) for one in tensors]))
+            for tensor, update in zip(tensors, updates, strict=True):
+                tensor.mul_(1 - group["lr"] * group["weight_decay"])
+                tensor.add_(update, alpha=-group["lr"] * scale)
 
     def _ahead(self, tensor: Tensor, group: dict[str, Any]) -> Tensor:
         """The gradient, moved towards its running mean."""

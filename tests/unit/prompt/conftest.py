@@ -48,7 +48,7 @@ def record() -> Record:
         user(1, "7?", 0),
         assistant("8", "7 + 1"),
         user("9", 1),
-        assistant("no"),
+        assistant("red"),
         images=((64, 48), (32, 32)),
     )
 

@@ -16,9 +16,9 @@ QUICK = settings(deadline=None, max_examples=30, derandomize=True)
 # Ids by hand: controls are 0..31 in the order of the format, printable characters that stand alone
 # are 289 + code - 32, the three role names were learnt as one entry each.
 START, SEP, END, THINK, CLOSE, NOTHINK, IMAGE = 1, 2, 3, 4, 5, 6, 7
-USER, ASSISTANT = 404, 410
+USER, ASSISTANT = 433, 436
 SEVEN, EIGHT, NINE, ONE, MARK = 312, 313, 314, 306, 320
-PLUS, NO = 513, 1010
+PLUS, RED = 427, 701
 PHI = replace(
     PELLUCID,
     nothink="<|reserved_3|>",
@@ -50,7 +50,7 @@ def test_ids_of_a_two_turn_two_image_record(renderer, record, tokenizer):
         ASSISTANT,
         SEP,
     ]
-    assert tokenizer.decode([PLUS, NO]) == " + no"
+    assert tokenizer.decode([PLUS, RED]) == " + red"
     thought = [THINK, SEVEN, PLUS, ONE, CLOSE, EIGHT, END]
     assert list(first.ids) == opened + thought
     assert list(first.supervised) == [False] * len(opened) + [True] * len(thought)
@@ -60,7 +60,7 @@ def test_ids_of_a_two_turn_two_image_record(renderer, record, tokenizer):
 
     history = [*opened, NOTHINK, EIGHT, END, START, USER, SEP, NINE, *[IMAGE] * 4, END]
     history += [START, ASSISTANT, SEP]
-    assert list(second.ids) == [*history, NOTHINK, NO, END]
+    assert list(second.ids) == [*history, NOTHINK, RED, END]
     assert list(second.supervised) == [False] * len(history) + [True] * 3
     assert second.images == (1, 0, 1)
     assert second.mode == "nothink"

@@ -45,7 +45,7 @@ def test_training_text_is_small_and_licensed():
     files = sorted((ASSETS / "tokenizer" / "corpus").iterdir())
     names = ["LICENSE.gsm8k", "SOURCE.md", "english.txt", "scenes.txt"]
     assert [file.name for file in files] == names
-    assert sum(file.stat().st_size for file in files) < 150_000
+    assert sum(file.stat().st_size for file in files) < 400_000
 
 
 @QUICK
