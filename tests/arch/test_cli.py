@@ -21,6 +21,9 @@ FROZEN = {
         "--count", "--help", "--home", "--id", "--json", "--source", "--split", "--task", "run",
     ],
     "pellucid eval": ["--help", "--home", "--json", "--set", "model", "recipe"],
+    "pellucid export": [
+        "--checkpoint", "--half", "--help", "--home", "--json", "--to", "run",
+    ],
     "pellucid gate": ["--help", "--home", "--json", "run"],
     "pellucid plan": ["--help", "--home", "--json", "--set", "recipe"],
     "pellucid recipe": ["--help"],

@@ -8,8 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.recipe.release import CeilingCheck, Check, FloorCheck, NoRegressionCheck
-from pellucid.release import CHECKS
+from pellucid.recipe.release import (
+    BetterCheck,
+    CeilingCheck,
+    Check,
+    FloorCheck,
+    NoOverlapCheck,
+    NoRegressionCheck,
+)
+from pellucid.release import CHECKS, OVERLAP
 from pellucid.schema.report import Metric
 from pellucid.schema.verdict import CheckResult
 
@@ -18,9 +25,12 @@ OPTIONS: dict[str, Any] = {
     "floor": FloorCheck(metric=NEW, at_least=0.5),
     "ceiling": CeilingCheck(metric=NEW, at_most=0.5),
     "no_regression": NoRegressionCheck(metric=NEW, baseline=OLD, margin=0.1),
+    "better": BetterCheck(metric=NEW, than=OLD, by=0.1),
+    "no_overlap": NoOverlapCheck(),
 }
-BETTER = {"floor": 1, "ceiling": -1, "no_regression": 1}
-"""Which way is better."""
+BETTER = {"floor": 1, "ceiling": -1, "no_regression": 1, "better": 1}
+"""Which way is better, for the checks that judge an interval."""
+PAIRED = ("no_regression", "better")
 ORDER = {"FAIL": 0, "INCONCLUSIVE": 1, "PASS": 2}
 
 
@@ -31,7 +41,7 @@ def metric(name: str = NEW, **told: Any) -> Metric:
 
 def judge(kind: str, judged: Metric | None) -> CheckResult:
     """Run a check with `judged` where it looks: the metric itself, or the paired difference."""
-    if kind != "no_regression":
+    if kind not in PAIRED:
         return CHECKS[kind]("c", OPTIONS[kind], {NEW: judged} if judged else {}, {})
     count = judged.n if judged else 100
     sides = {name: metric(name, n=count, scored=count) for name in (NEW, OLD)}
@@ -39,7 +49,7 @@ def judge(kind: str, judged: Metric | None) -> CheckResult:
 
 
 def line(kind: str) -> float:
-    return {"floor": 0.5, "ceiling": 0.5, "no_regression": -0.1}[kind]
+    return {"floor": 0.5, "ceiling": 0.5, "no_regression": -0.1, "better": 0.1}[kind]
 
 
 def test_every_kind_in_the_recipe_has_its_check_and_no_other() -> None:
@@ -55,7 +65,7 @@ methods = st.sampled_from(["wilson", "paired-cluster-bootstrap"])
 intervals = st.lists(st.floats(-1, 1), min_size=3, max_size=3).map(sorted)
 
 
-@pytest.mark.parametrize("kind", sorted(CHECKS))
+@pytest.mark.parametrize("kind", sorted(BETTER))
 @given(interval=intervals, lift=st.floats(0, 1), n=st.integers(1, 500), method=methods)
 def test_a_better_metric_is_never_judged_worse(
     kind: str, interval: list[float], lift: float, n: int, method: str
@@ -67,7 +77,7 @@ def test_a_better_metric_is_never_judged_worse(
     assert ORDER[judge(kind, after).outcome] >= ORDER[judge(kind, before).outcome]
 
 
-@pytest.mark.parametrize("kind", sorted(CHECKS))
+@pytest.mark.parametrize("kind", sorted(BETTER))
 @given(interval=intervals, narrow=st.floats(0, 1), n=st.integers(1, 500))
 def test_a_narrower_interval_never_turns_a_decision_round(
     kind: str, interval: list[float], narrow: float, n: int
@@ -78,7 +88,7 @@ def test_a_narrower_interval_never_turns_a_decision_round(
     assert {judge(kind, wide).outcome, judge(kind, tight).outcome} != {"PASS", "FAIL"}
 
 
-@pytest.mark.parametrize("kind", sorted(CHECKS))
+@pytest.mark.parametrize("kind", sorted(BETTER))
 def test_the_whole_interval_decides(kind: str) -> None:
     at, way = line(kind), BETTER[kind]
     good, bad = sorted((at + way * 0.1, at + way * 0.3)), sorted((at - way * 0.1, at - way * 0.3))
@@ -89,7 +99,7 @@ def test_the_whole_interval_decides(kind: str) -> None:
     assert across.outcome == "INCONCLUSIVE" and across.needed_n == 900
 
 
-@pytest.mark.parametrize("kind", sorted(CHECKS))
+@pytest.mark.parametrize("kind", sorted(BETTER))
 @pytest.mark.parametrize(
     "missing",
     [
@@ -116,7 +126,7 @@ def test_what_was_not_measured_never_passes_nor_fails(
     assert result.outcome == "INCONCLUSIVE" and result.why
 
 
-@pytest.mark.parametrize("kind", sorted(CHECKS))
+@pytest.mark.parametrize("kind", sorted(BETTER))
 def test_resampled_items_that_all_agree_need_enough_of_them(kind: str) -> None:
     """A resampled interval of no width is no evidence: 1 - 0.025 ** (1 / n) may still differ."""
     at = line(kind) + BETTER[kind] * 0.1
@@ -129,3 +139,19 @@ def test_resampled_items_that_all_agree_need_enough_of_them(kind: str) -> None:
     assert alike(4).outcome == "INCONCLUSIVE" and alike(4).needed_n == 36
     assert alike(35).outcome == "INCONCLUSIVE"
     assert alike(36).outcome == "PASS"
+
+
+def overlap(count: float | None, n: int = 50) -> CheckResult:
+    """Run the exact check on a count of known records; None where it could not be told."""
+    scored = n if count is not None else 0
+    found = Metric(OVERLAP, count, count, count, n, scored, n - scored, 0, "count", 0, "records")
+    return CHECKS["no_overlap"]("c", OPTIONS["no_overlap"], {OVERLAP: found}, {})
+
+
+def test_one_known_record_fails_the_gate_and_what_is_not_known_decides_nothing() -> None:
+    assert overlap(0).outcome == "PASS" and "0 of 50 test records" in overlap(0).why
+    assert overlap(1).outcome == "FAIL" and overlap(1).evidence == (OVERLAP,)
+    assert overlap(None).outcome == "INCONCLUSIVE" and "is not known" in overlap(None).why
+    assert overlap(0, n=0).outcome == "INCONCLUSIVE"
+    missing = CHECKS["no_overlap"]("c", OPTIONS["no_overlap"], {}, {})
+    assert missing.outcome == "INCONCLUSIVE" and "was not measured" in missing.why

@@ -26,8 +26,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"did you mean {guess!r}?" if guess else f"choose one of: {', '.join(names) or 'none'}"
 
 
+def unknown(field: str, name: str, known: Iterable[str]) -> Problem:
+    """The problem of a name that points at nothing, with the nearest that would."""
+    return Problem(field, name, "is not known", did_you_mean(name, known))
+
+
 def pick(table: Mapping[str, T], name: str, field: str) -> T:
     """`table[name]`, or a `UserError` that names the field and suggests the nearest."""
     if name in table:
         return table[name]
-    raise UserError(Problem(field, name, "is not known", did_you_mean(name, table)))
+    raise UserError(unknown(field, name, table))

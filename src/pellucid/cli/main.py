@@ -13,7 +13,7 @@ import typer
 
 from pellucid import __version__
 from pellucid.base.errors import PellucidError, boundary
-from pellucid.cli import catalog, data, eval, gate, plan, recipe, run, runs, serve, trace
+from pellucid.cli import catalog, data, eval, export, gate, plan, recipe, run, runs, serve, trace
 
 app = typer.Typer(
     name="pellucid",
@@ -33,6 +33,7 @@ app.add_typer(recipe.app, name="recipe")
 app.command("trace")(trace.trace)
 app.command("eval")(eval.evaluate)
 app.command("gate")(gate.gate)
+app.command("export")(export.export)
 app.add_typer(catalog.app, name="catalog")
 app.command("serve")(serve.serve)
 

@@ -16,8 +16,9 @@ from pellucid.base.errors import Problem, UserError
 from pellucid.base.lookup import pick
 from pellucid.base.paths import write_text
 from pellucid.base.seeds import derive
-from pellucid.data.splits import Key, content_key, keys_of
+from pellucid.data.splits import Key, content_keys
 from pellucid.recipe.data import Mix, Take
+from pellucid.schema.record import SPLITS
 from pellucid.store import LedgerRow, MixRow, Store, write_mix
 from pellucid.store.mixes import MixMode
 
@@ -62,7 +63,13 @@ def build_mix(
         UserError: an ingredient matches nothing, or too little for its count or its mode; the share
             of thinking cannot be met. The message names the nearest that can.
     """
-    held = {split: keys_of(stores.values(), split) for split in ("validation", "test")}
+    keys = {
+        split: {source: content_keys(store, split) for source, store in stores.items()}
+        for split in SPLITS
+    }
+    held = {
+        split: {key for by_id in keys[split].values() for key in by_id.values()} for split in SPLITS
+    }
     picks: list[_Pick] = []
     ledger: list[LedgerRow] = []
     for index, take in enumerate(options.take):
@@ -70,7 +77,7 @@ def build_mix(
         store = pick(stores, take.source, f"{at}.source")
         taken = {(item.id, item.mode) for item in picks}
         others = held["test"] | (held["validation"] if take.split == "train" else set())
-        reasons = _reasons(take, store, others, taken)
+        reasons = _reasons(take, store, keys[take.split][take.source], others, taken)
         chosen = _choose(at, take, store, reasons, derive(seed, "mix", options.seed))
         picks += chosen
         ledger += _ledger(index, take, store, reasons)
@@ -82,12 +89,13 @@ def build_mix(
 
 
 def _reasons(
-    take: Take, store: Store, held: set[Key], taken: set[tuple[str, MixMode]]
+    take: Take,
+    store: Store,
+    keys: Mapping[str, Key],
+    held: set[Key],
+    taken: set[tuple[str, MixMode]],
 ) -> dict[str, str]:
     """Record id -> why it is left out, empty for candidates; in stable order."""
-    keys = {
-        record.id: content_key(store, record) for record in store.records(take.split, take.tasks)
-    }
     reasons = {}
     for row in store.facts().to_pylist():
         if row["split"] != take.split:

@@ -69,15 +69,19 @@ def content_key(store: Store, record: Record) -> Key:
     The pixels of all images in order, all that the user says, and the gold (the last reply when
     there is no gold answer); case and spacing do not count.
     """
-    pixels = tuple(store.pixel_hash(image.sha256) for image in record.images)
     question = " ".join(turn.text for turn in record.messages if turn.role == "user")
     gold = record.answer.gold if record.answer else record.messages[-1].text
+    return _key(store, [image.sha256 for image in record.images], question, gold)
+
+
+def content_keys(store: Store, split: Split) -> dict[str, Key]:
+    """The key of every record of one split, by record id; without reading what it leaves out."""
+    return {one.id: _key(store, one.images, one.question, one.gold) for one in store.asked(split)}
+
+
+def _key(store: Store, images: Iterable[str], question: str, gold: str) -> Key:
+    pixels = tuple(store.pixel_hash(sha256) for sha256 in images)
     return pixels, _plain(question), _plain(gold)
-
-
-def keys_of(stores: Iterable[Store], split: Split) -> set[Key]:
-    """The keys of every record of one split."""
-    return {content_key(store, record) for store in stores for record in store.records(split)}
 
 
 def overlaps(stores: Iterable[Store]) -> list[Overlap]:

@@ -7,9 +7,9 @@ Leaves out on purpose: prices and energy, which depend on where a model runs.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from pellucid.eval.metrics import Cell, cells
+from pellucid.eval.metrics import Cell
 from pellucid.eval.rows import Row
 from pellucid.eval.stats import bootstrap_quantile, bootstrap_ratio, quantile
 from pellucid.schema.report import Metric
@@ -19,9 +19,9 @@ METHOD = "cluster-bootstrap"
 QUANTILES = {"p50": 0.5, "p95": 0.95}
 
 
-def cost_metrics(rows: Sequence[Row], checkpoint: str, seed: int) -> Iterator[Metric]:
+def cost_metrics(found: Iterable[Cell]) -> Iterator[Metric]:
     """`tokens_p50`, `tokens_p95` and `thinking_share` of every task and mode."""
-    for cell in cells(rows, checkpoint, seed):
+    for cell in found:
         if cell.group == "all":
             yield from _quantiles(cell, "tokens", "tokens", "")
             yield _thinking_share(cell)

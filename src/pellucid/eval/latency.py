@@ -44,8 +44,8 @@ def measure_latency(
     chosen = timed_items(items, options.latency_items, options.seed)
     rows: list[Row] = []
     for warm, (task, item) in enumerate([*chosen[:1], *chosen]):
-        store = stores[options.tasks[task].source]
-        for mode in options.modes:
+        store = stores[options.store_tasks[task].source]
+        for mode in options.modes_of(task):
             request = item.request(store, mode, options.max_new_tokens, options.seed)
             start = time.perf_counter()
             (rollout,) = generator.generate([request])
@@ -70,10 +70,11 @@ def measure_latency(
 def timed_items(
     items: Mapping[str, Sequence[Item]], count: int, seed: int
 ) -> list[tuple[str, Item]]:
-    """Up to `count` items, as evenly over the tasks as they go; (task, item)."""
+    """Up to `count` items, as evenly over the tasks as they go; (task, item); no blank pictures."""
     queues = [
         [(task, item) for item in sorted(found, key=lambda it: derive(seed, "latency", it.id))]
         for task, found in sorted(items.items())
+        if not any(item.blank for item in found)
     ]
     dealt = (pair for round_ in zip_longest(*queues) for pair in round_ if pair is not None)
     return list(islice(dealt, count))

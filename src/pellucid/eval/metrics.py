@@ -1,7 +1,8 @@
 """Rows to metrics: how right, how long, how often cut off, for each task, mode and group of items.
 
 Ids are `eval.<checkpoint>.<task>.<mode>.<group>.<name>`. A group is `all`, `domain-<domain>`, or
-`task-<the records' task>`; what is not a letter, digit, `_` or `-` in it is written `%2E`.
+`task-<the records' task>`; what is not a letter, digit, `_` or `-` in it is written `%2E`. A pool
+counts the rows of its members again, in the modes that all of them were asked in.
 
 Counts of every metric: n = scored + unscored + failed. `scored` rows are what the value is made of,
 `failed` rows are those that the generator could not finish, `unscored` the rest (for an accuracy:
@@ -12,7 +13,7 @@ Shares get Wilson's interval, with the effective number of items where items sha
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -36,6 +37,7 @@ class Measure(NamedTuple):
 
 MEASURES: Mapping[str, Measure] = {
     "accuracy": Measure(lambda row: row["score"], judged=True),
+    "majority": Measure(lambda row: row["majority"], judged=True),
     "truncated": Measure(lambda row: float(row["outcome"] == "truncated")),
     "malformed": Measure(lambda row: float(row["outcome"] == "malformed")),
     "chose_think": Measure(lambda row: float(row["chosen"] == "think")),
@@ -49,7 +51,7 @@ MEASURES: Mapping[str, Measure] = {
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Rows of one task, mode and group of one checkpoint."""
+    """Rows of one task or pool, mode and group of one checkpoint."""
 
     checkpoint: str
     task: str
@@ -59,6 +61,8 @@ class Cell:
     """Columns and values that select `rows`."""
     rows: Sequence[Row]
     seed: int
+    members: tuple[str, ...] = ()
+    """Tasks of a pool; empty for a task."""
 
     def metric(
         self,
@@ -103,22 +107,44 @@ class Cell:
         return derive(self.seed, self.task, self.mode, self.group, name)
 
 
-def row_metrics(rows: Sequence[Row], checkpoint: str, seed: int) -> Iterator[Metric]:
-    """Every measure of `MEASURES` for every task, mode and group."""
-    for cell in cells(rows, checkpoint, seed):
+def row_metrics(found: Iterable[Cell]) -> Iterator[Metric]:
+    """Every measure of `MEASURES` for every cell."""
+    for cell in found:
         for name, measure in MEASURES.items():
             yield mean_metric(cell, name, measure)
 
 
-def cells(rows: Sequence[Row], checkpoint: str, seed: int) -> Iterator[Cell]:
-    """Rows by task, mode and group, in sorted order; groups overlap."""
-    for task in sorted({row["task"] for row in rows}):
-        for mode in sorted({row["mode"] for row in rows if row["task"] == task}):
-            chosen = [row for row in rows if row["task"] == task and row["mode"] == mode]
-            for group, where in groups(chosen):
-                inside = [row for row in chosen if all(row[k] == v for k, v in where.items())]
-                columns = {"task": task, "mode": mode, **where}
-                yield Cell(checkpoint, task, mode, group, columns, inside, seed)
+def cells(
+    rows: Sequence[Row],
+    checkpoint: str,
+    seed: int,
+    pools: Mapping[str, Sequence[str]] | None = None,
+) -> Iterator[Cell]:
+    """Rows by task or pool, mode and group, in sorted order; groups overlap.
+
+    Args:
+        rows: of one checkpoint.
+        checkpoint: name that metric ids carry.
+        seed: of the intervals.
+        pools: sorted tasks of each pool, by the pool's name.
+    """
+    parts: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        parts.setdefault((row["task"], row["mode"]), []).append(row)
+    names: dict[str, tuple[str, ...]] = {task: (task,) for task, _ in parts}
+    names |= {pool: tuple(tasks) for pool, tasks in (pools or {}).items()}
+    modes = sorted({mode for _, mode in parts})
+    for name, mode in ((name, mode) for name in sorted(names) for mode in modes):
+        tasks = names[name]
+        if any((task, mode) not in parts for task in tasks):
+            continue
+        chosen = [row for task in tasks for row in parts[task, mode]]
+        pooled = name in (pools or {})
+        for group, where in groups(chosen):
+            inside = [row for row in chosen if all(row[k] == v for k, v in where.items())]
+            columns = {"task": list(tasks) if pooled else name, "mode": mode, **where}
+            members = tasks if pooled else ()
+            yield Cell(checkpoint, name, mode, group, columns, inside, seed, members)
 
 
 def groups(rows: Sequence[Row]) -> list[tuple[str, dict[str, str]]]:
@@ -142,7 +168,7 @@ def mean_metric(cell: Cell, name: str, measure: Measure) -> Metric:
             if value is not None]  # fmt: skip
     numbers, clusters = [value for value, _ in kept], [cluster for _, cluster in kept]
     mean = math.fsum(numbers) / len(numbers) if numbers else None
-    interval = _interval(numbers, clusters, measure.unit, cell.draw_seed(name))
+    interval = mean_interval(numbers, clusters, measure.unit, cell.draw_seed(name))
     return cell.metric(name, values, measure.unit, interval, mean, measure.judged)
 
 
@@ -157,9 +183,10 @@ def scorer_hashes(rows: Sequence[Row]) -> str:
     return found[0] if len(found) == 1 else hash_json(found)
 
 
-def _interval(
+def mean_interval(
     numbers: Sequence[float], clusters: Sequence[str], unit: str, seed: int
 ) -> tuple[Interval | None, str]:
+    """The interval of a mean and its method: Wilson's for shares, else a cluster bootstrap."""
     if unit != "share":
         return (bootstrap_mean(numbers, clusters, seed) if numbers else None), "cluster-bootstrap"
     method = "wilson" if len(set(clusters)) == len(numbers) else "wilson-clustered"

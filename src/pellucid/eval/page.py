@@ -13,9 +13,11 @@ from pellucid.base.paths import write_bytes, write_json
 from pellucid.eval.page_input import (
     CatalogLine,
     JobLine,
+    Judged,
     MixLine,
     PageInput,
     Sample,
+    TaskLine,
     TrainingLog,
 )
 from pellucid.eval.page_numbers import report_tree
@@ -26,9 +28,11 @@ __all__ = [
     "JSON",
     "CatalogLine",
     "JobLine",
+    "Judged",
     "MixLine",
     "PageInput",
     "Sample",
+    "TaskLine",
     "TrainingLog",
     "render_page",
 ]

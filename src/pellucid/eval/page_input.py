@@ -5,9 +5,9 @@ Leaves out on purpose: anything that is computed from these values; that is `pag
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from pellucid.schema.report import Report
+from pellucid.schema.report import Metric, Report
 from pellucid.schema.verdict import Verdict
 
 
@@ -78,6 +78,34 @@ class CatalogLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """A number that the gate measured itself."""
+
+    id: str
+    """`release.<check>.difference`, or `release.overlap`."""
+    metric: Metric
+    sides: Mapping[str, str]
+    """The two metrics that a difference compares, new first: id -> rows, as in `Metric.rows`."""
+
+
+TaskKind = Literal["family", "withheld", "shown"]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLine:
+    """What an evaluated task is, for the table of stages."""
+
+    name: str
+    kind: TaskKind
+    """`family`: what gates may read; `withheld`: a combination that training never shows; `shown`:
+    anything else that stands apart (a real slice, a slice of training)."""
+    pool: bool = False
+    """Whether it pools other tasks."""
+    blank: str = ""
+    """The task that asks the same over blank pictures, if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
 class PageInput:
     """Everything the page shows."""
 
@@ -97,3 +125,8 @@ class PageInput:
     verdict: Verdict | None
     samples: Sequence[Sample]
     entry: CatalogLine | None
+    tasks: Sequence[TaskLine] = ()
+    """Tasks of the table of stages, in the recipe's order."""
+    judged: Sequence[Judged] = ()
+    reinforced: Sequence[Metric] = ()
+    """What the RL job says of itself (`reinforcement`)."""

@@ -4,8 +4,9 @@
     curves    id -> points (step, value) and the job
     timing    seconds and latencies: the only part that differs from run to run
 
-Ids: a metric keeps its own; `mix.<name>.<count>`, `<job>.<series>` for curves, and
-`<job>.<series>.last` for where a curve ends.
+Ids: a metric keeps its own; `release.<check>.difference` and `release.overlap` for what the gate
+measured; `mix.<name>.<count>`, `<job>.<series>` for curves, and `<job>.<series>.last` for where a
+curve ends.
 """
 
 import math
@@ -71,6 +72,10 @@ def numbers(run: PageInput) -> Iterator[tuple[str, dict[str, Any]]]:
     for report in run.reports:
         for metric in report.metrics:
             yield metric.id, number(metric, f"eval.{report.checkpoint}")
+    for judged in run.judged:
+        yield judged.id, {**number(judged.metric, "release"), "sides": dict(judged.sides)}
+    for metric in run.reinforced:
+        yield metric.id, number(metric, metric.id.partition(".")[0])
     for mix in run.mixes:
         for path, count in counts(mix):
             unit, n = ("items", count) if isinstance(count, int) else ("share", 1)

@@ -15,12 +15,21 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from pellucid.base.hashing import SHORT
 from pellucid.eval.page_input import PageInput, Sample
 from pellucid.eval.page_numbers import bars
+from pellucid.eval.page_stages import family_tasks, stage_plot, stages
 from pellucid.eval.plots import COLOURS, Point, accuracy_against_tokens, curves
 from pellucid.schema.report import Metric, Report
 
 TEMPLATE = "page.html.jinja"
 COLUMNS = ("accuracy", "tokens", "truncated", "malformed")
 """Metrics of the accuracy table, those that a report has."""
+CHOICES = (
+    ("gain of thinking", "think", "gain"),
+    ("auto thinks", "auto", "chose_think"),
+    ("gain of auto", "auto", "auto_gain"),
+    ("tokens auto / think", "auto", "token_ratio"),
+    ("tokens nothink / think", "nothink", "token_ratio"),
+)
+"""Columns of the table about modes: label, mode and name of the metric."""
 SHOWN_PX = 480
 """Larger pictures are shown scaled down to this side."""
 
@@ -42,15 +51,13 @@ class Row(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """What thinking and choosing brought in one task."""
+    """What thinking and choosing brought on some items of a task, and what they cost."""
 
     task: str
-    gain: Metric | None
-    """Think minus nothink."""
-    chose: Metric | None
-    """Share of items on which `auto` thought."""
-    regret: Metric | None
-    """Best forced mode minus `auto`."""
+    group: str
+    """`all`, or a domain."""
+    cells: tuple[Metric | None, ...]
+    """As in `CHOICES`."""
 
 
 class Table(NamedTuple):
@@ -94,6 +101,9 @@ def html(run: PageInput, tree: Mapping[str, Any]) -> bytes:
         run=run,
         # The last checkpoint is what the verdict is about.
         tables=[table(report) for report in reversed(run.reports)],
+        stages=stages(run),
+        stage_picture=stage_picture(run),
+        choices=[label for label, _, _ in CHOICES],
         cost=cost_picture(run),
         losses=loss_pictures(run, tree),
         rl=rl_pictures(run, tree),
@@ -135,24 +145,20 @@ def table(report: Report) -> Table:
         return found.get((task, group, mode), {}).get(name)
 
     choices = [
-        Choice(
-            task,
-            pick(task, "all", "think", "gain"),
-            pick(task, "all", "auto", "chose_think"),
-            pick(task, "all", "auto", "regret"),
-        )
+        Choice(task, group, tuple(pick(task, group, mode, name) for _, mode, name in CHOICES))
+        for task, group in dict.fromkeys((task, group) for task, group, _ in found)
+        if group == "all" or group.startswith("domain-")
+    ]
+    rows = [
+        Row(task, mode, tuple(pick(task, "all", mode, name) for name in columns))
         for task in tasks
+        for mode in modes
     ]
     return Table(
         report,
         columns,
-        tuple(
-            Row(task, mode, tuple(pick(task, "all", mode, name) for name in columns))
-            for task in tasks
-            for mode in modes
-            if (task, "all", mode) in found
-        ),
-        tuple(choice for choice in choices if choice.gain or choice.chose or choice.regret),
+        tuple(row for row in rows if any(row.cells)),
+        tuple(choice for choice in choices if any(choice.cells)),
         modes,
         tuple(
             (task, group, tuple(pick(task, group, mode, "accuracy") for mode in modes))
@@ -166,8 +172,8 @@ def cost_picture(run: PageInput) -> Picture | None:
     """Accuracy against tokens of the last report; None when nothing has both."""
     if not run.reports:
         return None
-    report = run.reports[-1]
-    points = list(_points(table(report)))
+    report, families = run.reports[-1], family_tasks(run)
+    points = [point for point in _points(table(report)) if not families or point.task in families]
     if not points:
         return None
     told = ", ".join(
@@ -178,6 +184,20 @@ def cost_picture(run: PageInput) -> Picture | None:
         _uri(accuracy_against_tokens(points), "image/svg+xml"),
         f"Scatter plot of accuracy against generated tokens: {told}.",
         f"Checkpoint {report.checkpoint}; bars are 95 % intervals.",
+    )
+
+
+def stage_picture(run: PageInput) -> Picture | None:
+    """What each stage gave the families, in one mode; None with fewer than two checkpoints."""
+    drawn = stage_plot(run)
+    if drawn is None:
+        return None
+    svg, mode = drawn
+    names = [report.checkpoint for report in run.reports]
+    return Picture(
+        _uri(svg, "image/svg+xml"),
+        f"Line plot of accuracy in mode {mode} after each checkpoint: {', '.join(names)}.",
+        f"Mode {mode}, all items; intervals stand in the table.",
     )
 
 

@@ -100,6 +100,34 @@ def curves(
         return _svg(figure)
 
 
+def stages(series: Mapping[str, Sequence[float | None]], labels: Sequence[str], y: str) -> bytes:
+    """Shares over named steps, one line each; SVG.
+
+    Args:
+        series: a share for each label, by name; None where it was not measured.
+        labels: of the horizontal axis, in order.
+        y: label of the vertical axis.
+    """
+    with _style():
+        figure, axes = _canvas("", y, height=3.2)
+        for index, (name, shares) in enumerate(series.items()):
+            points = [(at, share) for at, share in enumerate(shares) if share is not None]
+            axes.plot(
+                [at for at, _ in points],
+                [share for _, share in points],
+                color=_pick(COLOURS, index),
+                marker=_pick(MARKERS, index),
+                markersize=5,
+                linewidth=1.6,
+                label=name,
+            )
+        axes.set_xticks(range(len(labels)), labels)
+        axes.set_ylim(-0.03, 1.03)
+        axes.margins(x=0.05)
+        _legend(figure)
+        return _svg(figure)
+
+
 @contextmanager
 def _style() -> Iterator[None]:
     from matplotlib import rc_context

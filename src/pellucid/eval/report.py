@@ -16,9 +16,11 @@ from pellucid.base.errors import boundary
 from pellucid.base.paths import write_text
 from pellucid.eval.cost import cost_metrics, latency_metrics
 from pellucid.eval.latency import LATENCY
-from pellucid.eval.metrics import row_metrics
+from pellucid.eval.metrics import cells, row_metrics
 from pellucid.eval.modes import mode_metrics
+from pellucid.eval.pools import pool_metrics
 from pellucid.eval.rows import HEAD, load_rows, read_lines
+from pellucid.recipe.eval import EvalOptions
 from pellucid.schema.artifact import TIMING
 from pellucid.schema.report import Metric, Report
 
@@ -37,11 +39,13 @@ def build_report(folder: Path) -> Report:
     with boundary("writing the report"):
         head = json.loads((folder / HEAD).read_text(encoding="utf-8"))
         checkpoint, seed = head["checkpoint"], head["options"]["seed"]
-        rows = load_rows(folder)
+        pools = EvalOptions.model_validate(head["options"]).pools
+        found = list(cells(load_rows(folder), checkpoint, seed, pools))
         metrics = [
-            *row_metrics(rows, checkpoint, seed),
-            *mode_metrics(rows, checkpoint, seed),
-            *cost_metrics(rows, checkpoint, seed),
+            *row_metrics(found),
+            *pool_metrics(found),
+            *mode_metrics(found),
+            *cost_metrics(found),
         ]
         told = {"checkpoint": checkpoint, "checkpoint_hash": head["checkpoint_hash"]}
         _write(folder / REPORT, {**told, "metrics": _plain(metrics)})

@@ -20,6 +20,7 @@ from pellucid.eval.rows import (
     read_lines,
     rollout_of,
     score_columns,
+    score_guess,
     write_lines,
 )
 from pellucid.recipe.eval import EvalOptions
@@ -50,9 +51,11 @@ def rescore(folder: Path, stores: Mapping[str, Store], target: Path) -> Report:
 
 
 def _again(row: Row, options: EvalOptions, stores: Mapping[str, Store]) -> Row:
-    source = options.tasks[row["task"]].source
+    source = pick(options.store_tasks, row["task"], "eval.tasks").source
     record = pick(stores, source, f"eval.tasks.{row['task']}.source").get(row["record"])
     assert record.answer is not None, "an item has a gold answer"
     evidence = Evidence(record.answer, record.evidence, options.max_new_tokens)
     _, scorer = scorer_for(record.answer)
-    return {**row, **score_columns(scorer(rollout_of(row), evidence))}
+    rollout = rollout_of(row)
+    majority = score_guess(scorer, rollout, row["guess"], evidence)
+    return {**row, "majority": majority, **score_columns(scorer(rollout, evidence))}

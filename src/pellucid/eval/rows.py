@@ -19,6 +19,8 @@ from pellucid.base.errors import boundary
 from pellucid.base.hashing import canonical_json
 from pellucid.base.paths import write_bytes
 from pellucid.eval.tasks.base import Item
+from pellucid.schema.evidence import Evidence
+from pellucid.schema.ports import Scorer
 from pellucid.schema.record import Mode
 from pellucid.schema.rollout import Rollout
 from pellucid.schema.score import Score
@@ -45,7 +47,8 @@ def make_row(task: str, item: Item, rollout: Rollout, max_new_tokens: int) -> Ro
     record = item.record
     assert record.answer is not None, "an item has a gold answer"
     rollout = storable(rollout)
-    score = SCORERS[item.scorer](rollout, item.evidence(max_new_tokens))
+    scorer, evidence = SCORERS[item.scorer], item.evidence(max_new_tokens)
+    score = scorer(rollout, evidence)
     return {
         "task": task,
         "item": item.id,
@@ -55,6 +58,8 @@ def make_row(task: str, item: Item, rollout: Rollout, max_new_tokens: int) -> Ro
         "cluster": item.cluster,
         "difficulty": record.difficulty,
         "gold": record.answer.gold,
+        "guess": item.guess,
+        "majority": score_guess(scorer, rollout, item.guess, evidence),
         "mode": rollout.mode,
         "chosen": rollout.chosen,
         "prompt_hash": rollout.prompt_hash,
@@ -69,6 +74,18 @@ def make_row(task: str, item: Item, rollout: Rollout, max_new_tokens: int) -> Ro
         "thinking_tokens": rollout.thinking_tokens,
         **score_columns(score),
     }
+
+
+def score_guess(
+    scorer: Scorer, rollout: Rollout, guess: str | None, evidence: Evidence
+) -> float | None:
+    """What the majority answer would have scored in a rollout's place; None without one."""
+    if guess is None:
+        return None
+    said = replace(
+        rollout, text=guess, thinking=None, answer=guess, outcome="answered", finish_reason="stop"
+    )
+    return scorer(said, evidence).value
 
 
 def score_columns(score: Score) -> Row:

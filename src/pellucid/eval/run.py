@@ -33,7 +33,7 @@ from pellucid.schema.ports import Generator
 from pellucid.schema.record import Mode
 from pellucid.store import Store
 
-VERSION = 1
+VERSION = 2
 """Of the rows and metrics. Scorers carry hashes of their own."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -77,7 +77,7 @@ def evaluate(
             another evaluation.
     """
     _check_names(options, checkpoint)
-    items = {task: items_of(options, stores, task) for task in sorted(options.tasks)}
+    items = {task: items_of(options, stores, task) for task in sorted(options.store_tasks)}
     head = {
         "version": VERSION,
         "checkpoint": checkpoint,
@@ -86,7 +86,7 @@ def evaluate(
         "generator": generator.model_id,
         "options": options.model_dump(mode="json"),
     }
-    total = sum(map(len, items.values())) * len(options.modes)
+    total = sum(len(asked) * len(options.modes_of(task)) for task, asked in items.items())
     work = Work(options, stores, generator, folder, Progress(f"eval {checkpoint}", total))
     with boundary("writing the evaluation"):
         sweep_temporaries(folder)
@@ -128,7 +128,7 @@ def _ask_all(work: Work, items: Mapping[str, list[Item]]) -> None:
     done = 0
     size = work.options.chunk_items
     for task, questions in items.items():
-        for mode in work.options.modes:
+        for mode in work.options.modes_of(task):
             for chunk, start in enumerate(range(0, len(questions), size)):
                 asked = questions[start : start + size]
                 if not part_path(work.folder, task, mode, chunk).exists():
@@ -140,7 +140,7 @@ def _ask_all(work: Work, items: Mapping[str, list[Item]]) -> None:
 def _ask(work: Work, task: str, mode: Mode, chunk: int, asked: list[Item]) -> None:
     """Generate, score and write one chunk: its seconds first, so that rows on disk mean done."""
     options = work.options
-    store = work.stores[options.tasks[task].source]
+    store = work.stores[options.store_tasks[task].source]
     requests = [item.request(store, mode, options.max_new_tokens, options.seed) for item in asked]
     rollouts = list(work.generator.generate(requests))
     told = [rollout.request_id for rollout in rollouts]

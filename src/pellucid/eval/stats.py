@@ -145,6 +145,45 @@ def bootstrap_ratio(
     return _percentiles(np.concatenate(draws))
 
 
+def bootstrap_mean_of_means(
+    values: Sequence[float],
+    clusters: Sequence[str],
+    parts: Sequence[str],
+    seed: int,
+    resamples: int = RESAMPLES,
+) -> Interval | None:
+    """Percentile interval of the unweighted mean over parts of each part's mean.
+
+    Clusters are drawn over all parts at once, since parts may share them; a draw that leaves a part
+    out has no mean and is left out itself.
+
+    Args:
+        values: one number for each item.
+        clusters: one name for each item.
+        parts: the part of each item.
+        seed: of the draws.
+        resamples: number of draws.
+
+    Returns:
+        None with fewer than two clusters, or where no draw has a mean.
+    """
+    names = {name: index for index, name in enumerate(sorted(set(clusters)))}
+    wanted = {name: index for index, name in enumerate(sorted(set(parts)))}
+    if len(names) < 2:
+        return None
+    sums, sizes = np.zeros((len(wanted), len(names))), np.zeros((len(wanted), len(names)))
+    for value, cluster, part in zip(values, clusters, parts, strict=True):
+        sums[wanted[part], names[cluster]] += value
+        sizes[wanted[part], names[cluster]] += 1
+    draws = []
+    for weights in _weights(len(names), seed, resamples, len(names)):
+        tops = np.stack([(weights * row).sum(axis=1) for row in sums])
+        bottoms = np.stack([(weights * row).sum(axis=1) for row in sizes])
+        whole = (bottoms > 0).all(axis=0)
+        draws.append((tops[:, whole] / bottoms[:, whole]).mean(axis=0))
+    return _percentiles(np.concatenate(draws))
+
+
 def quantile(values: Sequence[float], share: float) -> float:
     """The smallest value that at least `share` of the values do not exceed (nearest rank).
 

@@ -4,14 +4,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pellucid.base.errors import Problem, UserError
+from pellucid.base.hashing import canonical_json
+from pellucid.base.paths import write_bytes
+from pellucid.eval.page_input import Judged
 from pellucid.eval.pairs import difference
 from pellucid.eval.report import load_report, load_rows
 from pellucid.flow.job import Work
 from pellucid.flow.lines import say
 from pellucid.flow.names import checkpoint_folder, checkpoint_name
+from pellucid.flow.overlap import OVERLAPS, find_overlaps
 from pellucid.recipe import Recipe
-from pellucid.recipe.release import ReleaseOptions
+from pellucid.recipe.release import ReleaseOptions, pair_of
 from pellucid.release import (
+    OVERLAP,
     Bundle,
     Catalog,
     Entry,
@@ -21,6 +26,7 @@ from pellucid.release import (
     hash_policy,
     metrics_read,
     read_bundle,
+    resolve_final,
     write_bundle,
 )
 from pellucid.schema.artifact import Artifact
@@ -52,6 +58,11 @@ def judge(options: ReleaseOptions, checkpoint: str, seed: int, work: Work) -> No
         for metric in load_report(artifact.path).metrics
     }
     pairs = _pairs(options, final, metrics, evals, seed)
+    if any(check.kind == "no_overlap" for check in options.checks.values()):
+        found = find_overlaps(work.parents)
+        metrics[OVERLAP] = found.metric
+        lines = b"".join(canonical_json(row) + b"\n" for row in found.rows)
+        write_bytes(work.folder / OVERLAPS, lines)
     bundle = Bundle(
         verdict=decide(options, metrics, pairs, hash_policy(options), final),
         options=options,
@@ -70,6 +81,21 @@ def judge(options: ReleaseOptions, checkpoint: str, seed: int, work: Work) -> No
 def verdict_of(release: Artifact) -> Verdict:
     """The verdict of a release artifact, its evidence checked."""
     return read_bundle(release.path / EVIDENCE).verdict
+
+
+def judged_of(release: Artifact) -> list[Judged]:
+    """What the gate measured itself: paired differences, and the count of known records."""
+    bundle = read_bundle(release.path / EVIDENCE)
+    found = []
+    for name, check in bundle.options.checks.items():
+        named = resolve_final(check, bundle.final)
+        pair = pair_of(named)
+        if pair and pair in bundle.pairs:
+            sides = {id: bundle.metrics[id].rows for id in pair}
+            found.append(Judged(f"release.{name}.difference", bundle.pairs[pair], sides))
+    if OVERLAP in bundle.metrics:
+        found.append(Judged(OVERLAP, bundle.metrics[OVERLAP], {}))
+    return found
 
 
 def read_verdict(home: Path, run: str) -> Verdict:

@@ -10,6 +10,7 @@ from pellucid.flow import steps
 from pellucid.flow.job import Job
 from pellucid.flow.lines import say
 from pellucid.flow.models import find_model
+from pellucid.flow.names import checkpoint_job, checkpoint_names
 from pellucid.flow.plan import Choices, plan_jobs
 from pellucid.flow.run import choose
 from pellucid.flow.workspace import Workspace
@@ -33,13 +34,17 @@ class Evaluation:
 def evaluate_model(reference: str, recipe: Recipe, home: Path) -> Evaluation:
     """Evaluate a checkpoint folder or catalog entry; the result is an artifact like any other.
 
+    It is asked what the recipe asks its last checkpoint.
+
     Raises:
         UserError: there is no such model, or the recipe's data cannot be read.
     """
     model = find_model(reference, home)
     workspace = Workspace(home)
     choices = choose(recipe, workspace.run_folder(recipe.name), keep=False)
-    needed = {f"data.{task.source}" for task in recipe.eval.tasks.values()}
+    last = checkpoint_names(recipe, checkpoint_job(recipe, "final"))
+    recipe = recipe.model_copy(update={"eval": recipe.eval.for_checkpoint(last)})
+    needed = {f"data.{task.source}" for task in recipe.eval.store_tasks.values()}
     artifacts: dict[str, Artifact] = {}
     for job in [job for job in plan_jobs(recipe, choices) if job.name in needed]:
         artifacts[job.name] = workspace.find(job, artifacts) or workspace.build(job, artifacts)
@@ -56,7 +61,7 @@ def _job(folder: Path, recipe: Recipe, choices: Choices, sources: tuple[str, ...
         type="eval",
         version=steps.eval_version(),
         slice={
-            "eval": recipe.eval.model_dump(mode="json", exclude={"checkpoints"}),
+            "eval": recipe.eval.model_dump(mode="json"),
             "scorers": steps.scorer_hashes(),
             "model": hashes,
             "device": choices.device,

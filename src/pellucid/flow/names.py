@@ -23,3 +23,9 @@ def checkpoint_job(recipe: Recipe, name: str) -> str:
     """Name of the job that makes a checkpoint; `final` is the last."""
     name = recipe.checkpoints[-1] if name == "final" else name
     return name if name in ("init", "rl") else f"train.{name}"
+
+
+def checkpoint_names(recipe: Recipe, job: str) -> set[str]:
+    """Every name that a recipe may call the checkpoint of a job: the last one is `final` too."""
+    name = checkpoint_name(job)
+    return {name, "final"} if name == recipe.checkpoints[-1] else {name}

@@ -5,14 +5,13 @@ Each job's slice holds all that it reads, so that an edit reruns what it touches
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from pellucid.flow import steps
 from pellucid.flow.job import Job
-from pellucid.flow.names import checkpoint_job, checkpoint_name
+from pellucid.flow.names import checkpoint_job, checkpoint_name, checkpoint_names
 from pellucid.recipe.data import Mix
-from pellucid.recipe.eval import EvalOptions
 from pellucid.recipe.recipe import Recipe
+from pellucid.recipe.rl import RlOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +49,13 @@ def plan_jobs(recipe: Recipe, choices: Choices) -> list[Job]:
 def _used_mixes(recipe: Recipe) -> list[str]:
     used = [stage.mix for stage in recipe.train.stages]
     if recipe.rl:
-        used.append(recipe.rl.mix)
+        used += _rl_mixes(recipe.rl)
     return [name for name in recipe.data.mixes if name in used]
+
+
+def _rl_mixes(options: RlOptions) -> tuple[str, ...]:
+    """The mix that RL learns from, and the one of its probe."""
+    return (options.mix, options.probe.mix) if options.probe else (options.mix,)
 
 
 def _mix_sources(mix: Mix) -> tuple[str, ...]:
@@ -119,7 +123,9 @@ def _stage(recipe: Recipe, index: int, checkpoint: str, where: Mapping[str, str]
 def _rl(recipe: Recipe, checkpoint: str, where: Mapping[str, str]) -> Job:
     options = recipe.rl
     assert options is not None, "planned without rl"
-    mix = recipe.data.mixes[options.mix]
+    names = _rl_mixes(options)
+    takes = (_mix_sources(recipe.data.mixes[name]) for name in names)
+    sources = dict.fromkeys(source for found in takes for source in found)
     return Job(
         name="rl",
         type="rl",
@@ -130,20 +136,20 @@ def _rl(recipe: Recipe, checkpoint: str, where: Mapping[str, str]) -> Job:
             "seed": recipe.seed,
             **where,
         },
-        parents=(checkpoint, f"mix.{options.mix}", *_mix_sources(mix)),
+        parents=(checkpoint, *(f"mix.{name}" for name in names), *sources),
         work=steps.Reinforce(options, checkpoint, recipe.seed, where["device"], where["dtype"]),
     )
 
 
 def _eval(recipe: Recipe, checkpoint: str, where: Mapping[str, str]) -> Job:
-    options: EvalOptions = recipe.eval
-    sources = tuple(dict.fromkeys(f"data.{task.source}" for task in options.tasks.values()))
-    told: dict[str, Any] = options.model_dump(mode="json", exclude={"checkpoints"})
+    options = recipe.eval.for_checkpoint(checkpoint_names(recipe, checkpoint))
+    sources = dict.fromkeys(f"data.{task.source}" for task in options.store_tasks.values())
+    told = {"eval": options.model_dump(mode="json"), "scorers": steps.scorer_hashes(), **where}
     return Job(
         name=f"eval.{checkpoint_name(checkpoint)}",
         type="eval",
         version=steps.eval_version(),
-        slice={"eval": told, "scorers": steps.scorer_hashes(), **where},
+        slice=told,
         parents=(checkpoint, *sources),
         work=steps.Evaluate(options, checkpoint, where["device"], where["dtype"]),
     )

@@ -23,7 +23,7 @@ from pellucid.schema.artifact import Artifact
 if TYPE_CHECKING:
     from pellucid.store import Store
 
-VERSION = 1
+VERSION = 2
 """Of the jobs whose work is wired here and nowhere else (init, release)."""
 
 
@@ -116,7 +116,10 @@ class Mixing:
 
 @dataclass(frozen=True, slots=True)
 class Init:
-    """init: the weights that training starts from."""
+    """init: the weights that training starts from.
+
+    From an exported checkpoint also what that was trained on: `trained_on.bin` beside `checkpoint`.
+    """
 
     options: ModelOptions
     seed: int
@@ -124,12 +127,19 @@ class Init:
     def __call__(self, work: Work) -> None:
         """Fill the folder."""
         from pellucid.model import checkpoint
+        from pellucid.model.init import init_weights
         from pellucid.prompt.render import Renderer
+        from pellucid.store.digest import TRAINED_ON, read_digest, write_digest
 
         target = work.folder / CHECKPOINT
         if self.options.kind == "checkpoint":
-            loaded = checkpoint.load(resolve(self.options.path))
+            folder = resolve(self.options.path)
+            loaded = checkpoint.load(folder)
+            if self.options.projector == "fresh":
+                init_weights(loaded.model, self.seed, "projector")
             checkpoint.save(loaded.model, loaded.renderer, target)
+            if (folder / TRAINED_ON).is_file():
+                write_digest(work.folder / TRAINED_ON, read_digest(folder / TRAINED_ON))
             return
         renderer = Renderer.build(self.options)
         checkpoint.save(checkpoint.build(self.options, self.seed, renderer), renderer, target)
@@ -175,6 +185,7 @@ class Reinforce:
         """Fill the folder."""
         from pellucid.rl.loop import train_rl
 
+        probe = self.options.probe
         train_rl(
             self.options,
             mix_folder=work.parents[f"mix.{self.options.mix}"].path,
@@ -185,6 +196,7 @@ class Reinforce:
             device=self.device,
             dtype=self.dtype,
             slots=self.options.slots,
+            probe_folder=work.parents[f"mix.{probe.mix}"].path if probe else None,
         )
 
 

@@ -21,8 +21,20 @@ class Summary:
     verdict: Verdict | None
 
     def rows(self) -> list[tuple[str, ...]]:
-        """One row per checkpoint, task and mode; cells as in `COLUMNS`."""
-        return [(report.checkpoint, *row) for report in self.reports for row in metric_rows(report)]
+        """One row per checkpoint, task and mode; cells as in `COLUMNS`.
+
+        The last checkpoint in full; earlier ones in one mode, and of their pools alone where there
+        are any, so that the table stays short. The page has the rest.
+        """
+        rows: list[tuple[str, ...]] = []
+        pools = self.result.recipe.eval.pools
+        for report in self.reports:
+            found = metric_rows(report)
+            if report is not self.reports[-1]:
+                found = [row for row in found if row[1] == found[0][1]]
+                found = [row for row in found if row[0] in pools] or found
+            rows += [(report.checkpoint, *row) for row in found]
+        return rows
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

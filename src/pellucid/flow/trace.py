@@ -17,11 +17,14 @@ from pellucid.base.hashing import SHORT
 from pellucid.base.lookup import did_you_mean, nearest
 from pellucid.eval.latency import LATENCY
 from pellucid.eval.page import JSON
+from pellucid.eval.reinforcement import TABLES
 from pellucid.eval.report import load_rows
 from pellucid.eval.rows import select
-from pellucid.flow.report import LOG, read_lines
+from pellucid.flow.overlap import OVERLAPS
+from pellucid.flow.report import LOG, read_lines, rl_rows
 from pellucid.flow.run import REPORT
 from pellucid.flow.runs import open_run
+from pellucid.release import OVERLAP
 from pellucid.schema.artifact import Artifact
 
 _POINT = re.compile(r"(?P<curve>.+)\[(?P<step>\d+)\]")
@@ -108,7 +111,10 @@ def trace(home: Path, run: str, id: str) -> Trace:
     artifact = artifacts[number["job"]]
     chain = _chain(artifact, artifacts)
     folders = [artifacts[link.job].path for link in chain if link.type == "data"]
-    rows = _rows(artifact, number, folders)
+    if artifact.manifest.type == "release":
+        rows = _judged(artifacts, artifact, number)
+    else:
+        rows = _rows(artifact, number, folders)
     return Trace(number["id"], number, tuple(rows), tuple(_records(rows, folders)), tuple(chain))
 
 
@@ -172,16 +178,37 @@ def _rows(artifact: Artifact, number: Mapping[str, Any], folders: list[Path]) ->
         case "train":
             return _log_lines(artifact, number)
         case "rl":
-            lines = _log_lines(artifact, number)
-            return lines + [
-                row
-                for batch in sorted({line["batch"] for line in lines})
-                for row in read_lines(artifact.path / "rollouts" / f"batch-{batch:05d}.jsonl")
-            ]
+            return _rl_rows(artifact, number)
         case "mix":
             return _mix_rows(artifact, number["id"], folders)
         case _:
             return []
+
+
+def _rl_rows(artifact: Artifact, number: Mapping[str, Any]) -> list[Row]:
+    """Rows of the job's tables, or lines of its log with the rollouts of their batches."""
+    table = number["id"].split(".")[1]
+    if table in TABLES:
+        return select(rl_rows(artifact, table), number["rows"])
+    lines = _log_lines(artifact, number)
+    return lines + [
+        row
+        for batch in sorted({line["batch"] for line in lines})
+        for row in read_lines(artifact.path / "rollouts" / f"batch-{batch:05d}.jsonl")
+    ]
+
+
+def _judged(
+    artifacts: Mapping[str, Artifact], release: Artifact, number: Mapping[str, Any]
+) -> list[Row]:
+    """What the gate looked at: rows of both sides of a difference, or the known records."""
+    if number["id"] == OVERLAP:
+        return read_lines(release.path / OVERLAPS)
+    found: list[Row] = []
+    for id, where in number.get("sides", {}).items():
+        evaluation = artifacts[".".join(id.split(".")[:2])]
+        found += select(load_rows(evaluation.path), where)
+    return found
 
 
 def _mix_rows(artifact: Artifact, id: str, folders: list[Path]) -> list[Row]:
@@ -207,8 +234,10 @@ def _mix_rows(artifact: Artifact, id: str, folders: list[Path]) -> list[Row]:
 
 
 def _log_lines(artifact: Artifact, number: Mapping[str, Any]) -> list[Row]:
-    """The line of a curve's point; the last one for where a curve ends."""
+    """The lines of a mean, the line of a curve's point, or the last one for where a curve ends."""
     lines = read_lines(artifact.path / LOG)
+    if number.get("rows"):
+        return select(lines, number["rows"])
     if "step" in number:
         return [line for line in lines if line["step"] == number["step"]]
     return lines[-1:]
@@ -256,7 +285,7 @@ def _named(row: Row) -> list[str]:
 def _line(row: Row) -> str:
     """The telling part of a row."""
     if "outcome" in row:
-        score = row.get("score", row.get("reward"))
+        score = row.get("score", row.get("reward", row.get("accuracy")))
         text = json.dumps(row.get("text", ""), ensure_ascii=False)
         return f"{str(row.get('record', ''))[:SHORT]}  {row['outcome']:<10} {score}  {text}"[:78]
     return json.dumps(row, ensure_ascii=False)[:400]

@@ -1,7 +1,8 @@
 """Build, save and load a model: a folder in Hugging Face layout.
 
-Equal weights give equal bytes: no versions, paths or times are written. Weights are fp32
-safetensors; nothing is ever unpickled. Published checkpoints are not read here (see `weights`).
+Equal weights give equal bytes: no versions, paths or times are written. Weights are safetensors,
+fp32 to go on from or half precision to hand on; nothing is ever unpickled. Published checkpoints
+are not read here (see `weights`).
 """
 
 import json
@@ -57,14 +58,23 @@ def build(options: BuildModel, seed: int, renderer: Renderer) -> PellucidForCond
     return model
 
 
-def save(model: PellucidForConditionalGeneration, renderer: Renderer, folder: Path) -> None:
-    """Write a checkpoint; weights are converted to fp32.
+def save(
+    model: PellucidForConditionalGeneration, renderer: Renderer, folder: Path, half: bool = False
+) -> None:
+    """Write a checkpoint; weights are converted to fp32, or to fp16 when `half`.
 
     Args:
         model: on any device, in any dtype.
         renderer: the conversation format that the model was trained with.
         folder: made if missing; files in it are replaced, each atomically.
+        half: write 16-bit floats: half the bytes, a relative error of up to 2^-11 (below 2^-14,
+            where they thin out, an absolute one of up to 2^-25).
+
+    Raises:
+        UserError: a weight is too large for half precision.
+        DiskError: a file cannot be written.
     """
+    dtype = torch.float16 if half else torch.float32
     text = model.config.text_config
     generation = {
         "do_sample": False,
@@ -74,8 +84,8 @@ def save(model: PellucidForConditionalGeneration, renderer: Renderer, folder: Pa
     with boundary("writing the checkpoint"):
         folder.mkdir(parents=True, exist_ok=True)
         with atomic(folder / WEIGHTS) as temporary:
-            write_tensors(_weights(model), temporary)
-        _write_json(folder / CONFIG, _config_dict(model.config))
+            write_tensors(_weights(model, dtype), temporary)
+        _write_json(folder / CONFIG, _config_dict(model.config, dtype))
         _write_json(folder / GENERATION, generation)
         renderer.save(folder)
 
@@ -88,7 +98,7 @@ def load(
     Args:
         folder: the checkpoint.
         device: where the weights go.
-        dtype: what they are converted to.
+        dtype: what they are converted to, whatever the file holds.
 
     Raises:
         UserError: a file is missing or damaged, or the weights do not fit the configuration.
@@ -98,6 +108,7 @@ def load(
     config = _read_config(folder / CONFIG)
     model = _skeleton(config)
     _fill(model, _read_weights(folder / WEIGHTS), folder / WEIGHTS)
+    model.config.dtype = dtype  # the file's was that of the weights on disk
     return Loaded(model.to(device=device, dtype=dtype).eval(), Renderer.load(folder))
 
 
@@ -122,18 +133,26 @@ def _skeleton(config: PellucidConfig) -> PellucidForConditionalGeneration:
     return model
 
 
-def _weights(model: PellucidForConditionalGeneration) -> dict[str, Tensor]:
+def _weights(model: PellucidForConditionalGeneration, dtype: torch.dtype) -> dict[str, Tensor]:
     """Every parameter once, by its first name: a tied head is left out."""
-    return {
-        name: parameter.detach().to("cpu", torch.float32).contiguous()
-        for name, parameter in model.named_parameters()
-    }
+    stored = dict[str, Tensor]()
+    for name, parameter in model.named_parameters():
+        stored[name] = parameter.detach().to("cpu", dtype).contiguous()
+        if dtype == torch.float16 and bool(stored[name].isinf().any()):
+            rule = "has a weight that is too large for half precision"
+            raise UserError(Problem("weights", name, rule, "save them in full precision"))
+    return stored
 
 
-def _config_dict(config: PellucidConfig) -> dict[str, Any]:
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _config_dict(config: PellucidConfig, dtype: torch.dtype) -> dict[str, Any]:
+    """What `config.json` holds; `dtype` is that of the weights beside it."""
     fields = config.to_diff_dict()
     fields["architectures"] = [PellucidForConditionalGeneration.__name__]
-    fields["dtype"] = "float32"
+    fields["dtype"] = _name(dtype)
     return dict(_without_versions(fields))
 
 

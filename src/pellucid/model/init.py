@@ -27,8 +27,17 @@ _EMBEDDING = re.compile(r"embed_tokens|lm_head")
 _TO_RESIDUAL = re.compile(r"(o_proj|out_proj|down_proj|fc2)\.weight$")
 
 
-def init_weights(model: PellucidForConditionalGeneration, seed: int) -> None:
-    """Overwrite every parameter."""
+def init_weights(
+    model: PellucidForConditionalGeneration, seed: int, module: str | None = None
+) -> None:
+    """Overwrite every parameter, or those of one module.
+
+    Args:
+        model: in fp32.
+        seed: the recipe's seed.
+        module: "vision", "projector" or "decoder": it alone gets the weights that a new model of
+            this seed has, the others keep theirs; all when None.
+    """
     layers = {
         "vision": len(model.vision.encoder.layers),
         "decoder": model.config.text_config.num_hidden_layers,
@@ -36,6 +45,8 @@ def init_weights(model: PellucidForConditionalGeneration, seed: int) -> None:
     last = [name for name, _ in model.projector.named_parameters() if name.endswith("weight")][-1]
     with torch.no_grad():
         for name, parameter in model.named_parameters():
+            if module not in (None, name.partition(".")[0]):
+                continue
             if parameter.ndim == 1:
                 parameter.fill_(1.0 if _is_norm(name) else 0.0)
                 continue
@@ -46,7 +57,8 @@ def init_weights(model: PellucidForConditionalGeneration, seed: int) -> None:
                 std *= PROJECTOR_SHRINK
             generator = torch.Generator().manual_seed(derive(seed, "weights", name))
             parameter.copy_(torch.randn(parameter.shape, generator=generator) * std)
-        _clear_padding(model.get_input_embeddings())
+        if module in (None, "decoder"):
+            _clear_padding(model.get_input_embeddings())
 
 
 def _is_norm(name: str) -> bool:

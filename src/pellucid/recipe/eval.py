@@ -1,10 +1,12 @@
 """Slice `eval`: which items, in which modes, how they are scored."""
 
+from collections.abc import Collection
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from pellucid.recipe.base import Options
+from pellucid.schema.record import Mode
 
 
 class StoreTask(Options):
@@ -19,11 +21,26 @@ class StoreTask(Options):
     """Only records of these tasks; all that have a gold answer when empty."""
     limit: int | None = Field(None, ge=1)
     """At most this many items, chosen by seed; all when absent."""
+    picture: Literal["as_is", "blank"] = "as_is"
+    """`blank` asks over an evenly grey picture of the same size: what can be guessed unseen."""
+    modes: tuple[Mode, ...] = ()
+    """Only in these of the evaluation's modes; in all when empty."""
+    checkpoints: tuple[str, ...] = ()
+    """Only of these of the evaluation's checkpoints; of all when empty."""
     floor: bool = True
     """Whether gates may read it; a task that is only shown says false."""
 
 
-TaskOptions = Annotated[StoreTask, Field(discriminator="kind")]
+class PoolTask(Options):
+    """Several store tasks taken as one: their rows are counted again, nothing is asked."""
+
+    kind: Literal["pool"] = "pool"
+    tasks: tuple[str, ...] = Field(min_length=2)
+    """Names of store tasks; measured where all of them are, checkpoint by checkpoint and mode by
+    mode."""
+
+
+TaskOptions = Annotated[StoreTask | PoolTask, Field(discriminator="kind")]
 
 
 class EvalOptions(Options):
@@ -31,7 +48,7 @@ class EvalOptions(Options):
 
     tasks: dict[str, TaskOptions] = Field(min_length=1)
     """Tasks by name."""
-    modes: tuple[Literal["think", "nothink", "auto"], ...] = ("auto", "think", "nothink")
+    modes: tuple[Mode, ...] = ("auto", "think", "nothink")
     """Every item is asked once in each."""
     max_new_tokens: int = Field(128, ge=1)
     """Budget of one answer, thinking included."""
@@ -45,3 +62,39 @@ class EvalOptions(Options):
     """Rows written at once; a killed evaluation resumes after the last whole chunk."""
     seed: int = Field(0, ge=0, lt=2**48)
     """Seed of limits, latency items and intervals."""
+
+    @property
+    def store_tasks(self) -> dict[str, StoreTask]:
+        """The tasks that ask something, by name."""
+        return {name: task for name, task in self.tasks.items() if task.kind == "store"}
+
+    @property
+    def pools(self) -> dict[str, tuple[str, ...]]:
+        """Sorted members of each pool, by the pool's name."""
+        return {
+            name: tuple(sorted(set(task.tasks)))
+            for name, task in self.tasks.items()
+            if task.kind == "pool"
+        }
+
+    def members(self, name: str) -> tuple[str, ...]:
+        """The store tasks whose rows a task counts: its own, or those of its pool."""
+        return self.pools.get(name, (name,))
+
+    def modes_of(self, task: str) -> tuple[Mode, ...]:
+        """Modes in which a store task is asked."""
+        return self.store_tasks[task].modes or self.modes
+
+    def for_checkpoint(self, names: Collection[str]) -> "EvalOptions":
+        """What is asked of one checkpoint, the same for every list of checkpoints.
+
+        Args:
+            names: what the recipe calls it, e.g. `rl` and `final`.
+        """
+        asked = {
+            name: task.model_copy(update={"checkpoints": ()})
+            for name, task in self.store_tasks.items()
+            if not task.checkpoints or set(task.checkpoints) & set(names)
+        }
+        pools = {name: self.tasks[name] for name in self.pools if {*self.pools[name]} <= {*asked}}
+        return self.model_copy(update={"tasks": {**asked, **pools}, "checkpoints": ("final",)})

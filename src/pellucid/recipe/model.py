@@ -101,6 +101,8 @@ class CheckpointModel(Options):
     kind: Literal["checkpoint"] = "checkpoint"
     path: str
     """The folder; relative to the recipe, or `asset:...`."""
+    projector: Literal["keep", "fresh"] = "keep"
+    """`fresh` draws the projector anew from the recipe's seed; tower and decoder are kept."""
 
 
 ModelOptions = Annotated[BuildModel | CheckpointModel, Field(discriminator="kind")]

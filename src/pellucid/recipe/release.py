@@ -39,7 +39,45 @@ class NoRegressionCheck(Options):
     """Largest loss that is accepted."""
 
 
-Check = Annotated[FloorCheck | CeilingCheck | NoRegressionCheck, Field(discriminator="kind")]
+class BetterCheck(Options):
+    """Paired on the same items: one metric minus another, lower bound at or above `by`."""
+
+    kind: Literal["better"] = "better"
+    metric: str
+    """Metric id of what should be better: a mode, or a later checkpoint."""
+    than: str
+    """Metric id of the other, on the same items and the same scorer."""
+    by: float = 0.0
+    """Smallest difference that the lower bound must reach."""
+
+
+class NoOverlapCheck(Options):
+    """No test record of an evaluated source stands in anything that the model learnt from.
+
+    Compared by (pixel hashes, question, gold) with every mix of the run, and by pixel hash with
+    what the first checkpoint says that it was trained on.
+    """
+
+    kind: Literal["no_overlap"] = "no_overlap"
+
+
+Check = Annotated[
+    FloorCheck | CeilingCheck | NoRegressionCheck | BetterCheck | NoOverlapCheck,
+    Field(discriminator="kind"),
+]
+
+
+def metrics_of(check: Check) -> dict[str, str]:
+    """Ids of the metrics that a check reads, by the field that names them."""
+    told = {field: getattr(check, field, None) for field in ("metric", "baseline", "than")}
+    return {field: id for field, id in told.items() if id is not None}
+
+
+def pair_of(check: Check) -> tuple[str, str] | None:
+    """The two metrics whose paired difference a check reads: new, old; None for other checks."""
+    if check.kind == "no_regression":
+        return check.metric, check.baseline
+    return (check.metric, check.than) if check.kind == "better" else None
 
 
 class ReleaseOptions(Options):

@@ -43,11 +43,37 @@ class Rewards(Options):
     """Pays per share of the budget used. Only for showing what a bad reward does."""
 
 
+class PassRate(Options):
+    """Prompts chosen by how often the starting policy answers them rightly."""
+
+    prompts: int = Field(ge=1)
+    """At most this many of the mix's prompts are sampled, chosen by seed; the rest is left out."""
+    samples: int = Field(4, ge=1)
+    """Rollouts per prompt, at the temperature and in the mode of RL."""
+    low: float = Field(0.2, ge=0, le=1)
+    """Smallest share of right answers of a prompt that is kept."""
+    high: float = Field(0.8, ge=0, le=1)
+    """Largest share of right answers of a prompt that is kept."""
+
+
+class Probe(Options):
+    """Accuracy on unfiltered held-out prompts, before the first and after the last update."""
+
+    mix: str
+    """Mix of validation records; none of them may be in RL's own mix."""
+    samples: int = Field(4, ge=1)
+    """Rollouts per prompt and time, with seeds of their own; temperature and mode are RL's."""
+
+
 class RlOptions(Options):
     """Group rollouts, rewards, an objective, several updates per rollout batch."""
 
     mix: str
     """Mix whose records give the prompts; they need gold answers."""
+    pass_rate: PassRate | None = None
+    """Keep prompts that the starting policy finds neither hopeless nor easy; absent for all."""
+    probe: Probe | None = None
+    """Measures what RL gained; absent for no measurement."""
     batches: int = Field(ge=1)
     """Rollout batches."""
     prompts_per_batch: int = Field(ge=1)

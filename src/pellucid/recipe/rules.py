@@ -7,10 +7,10 @@ Each rule is a generator of `Problem`s over a valid `Recipe`; a new rule is one 
 from collections.abc import Callable, Iterator
 
 from pellucid.base.errors import Problem
-from pellucid.base.lookup import did_you_mean
+from pellucid.base.lookup import unknown
+from pellucid.recipe import gate_rules, rl_rules
 from pellucid.recipe.recipe import Recipe
 from pellucid.recipe.train import Modules, Schedule
-from pellucid.schema.report import METRIC_NAMES
 
 
 def names(recipe: Recipe) -> Iterator[Problem]:
@@ -19,19 +19,14 @@ def names(recipe: Recipe) -> Iterator[Problem]:
     for name, mix in mixes.items():
         for index, take in enumerate(mix.take):
             if take.source not in sources:
-                yield _unknown(f"data.mixes.{name}.take.{index}.source", take.source, sources)
+                yield unknown(f"data.mixes.{name}.take.{index}.source", take.source, sources)
     for index, stage in enumerate(recipe.train.stages):
         if stage.mix not in mixes:
-            yield _unknown(f"train.stages.{index}.mix", stage.mix, mixes)
+            yield unknown(f"train.stages.{index}.mix", stage.mix, mixes)
     if recipe.rl and recipe.rl.mix not in mixes:
-        yield _unknown("rl.mix", recipe.rl.mix, mixes)
-    for name, task in recipe.eval.tasks.items():
-        if task.source not in sources:
-            yield _unknown(f"eval.tasks.{name}.source", task.source, sources)
-    known = ("final", *recipe.checkpoints)
-    for index, checkpoint in enumerate(recipe.eval.checkpoints):
-        if checkpoint not in known:
-            yield _unknown(f"eval.checkpoints.{index}", checkpoint, known)
+        yield unknown("rl.mix", recipe.rl.mix, mixes)
+    if recipe.rl and recipe.rl.probe and recipe.rl.probe.mix not in mixes:
+        yield unknown("rl.probe.mix", recipe.rl.probe.mix, mixes)
     seen: set[str] = set()
     for index, stage in enumerate(recipe.train.stages):
         if stage.name in seen or stage.name in ("init", "rl", "final"):
@@ -185,57 +180,9 @@ def rl(recipe: Recipe) -> Iterator[Problem]:
             f"exceeds rl.max_new_tokens={options.max_new_tokens}",
             "lower the first",
         )
+    yield from rl_rules.prompts(recipe, options)
     yield from _trains("rl.modules", options.modules)
     yield from _warmup("rl.schedule", options.schedule)
-
-
-def release(recipe: Recipe) -> Iterator[Problem]:
-    """Checks read metrics that this run will make."""
-    if recipe.release is None:
-        return
-    evaluated = {
-        recipe.checkpoints[-1] if name == "final" else name for name in recipe.eval.checkpoints
-    } | ({"final"} if "final" in recipe.eval.checkpoints else set())
-    for name, check in recipe.release.checks.items():
-        for field in ("metric", "baseline"):
-            metric = getattr(check, field, None)
-            if metric is None:
-                continue
-            parts = metric.split(".")
-            at = f"release.checks.{name}.{field}"
-            if len(parts) != 6 or parts[0] != "eval":
-                yield Problem(
-                    at,
-                    metric,
-                    "is not of the form eval.<checkpoint>.<task>.<mode>.<group>.<name>",
-                    "write all six parts, e.g. eval.final.charts.auto.all.accuracy",
-                )
-            elif parts[1] not in evaluated:
-                yield _unknown(at + " (checkpoint)", parts[1], evaluated)
-            elif parts[2] not in recipe.eval.tasks:
-                yield _unknown(at + " (task)", parts[2], recipe.eval.tasks)
-            elif parts[3] not in recipe.eval.modes:
-                yield _unknown(at + " (mode)", parts[3], recipe.eval.modes)
-            elif recipe.eval.tasks[parts[2]].split != "test":
-                yield Problem(
-                    at,
-                    metric,
-                    f"reads items of the {recipe.eval.tasks[parts[2]].split} split",
-                    f"set eval.tasks.{parts[2]}.split to test, or read another task",
-                )
-            elif parts[5] not in METRIC_NAMES:
-                yield _unknown(at + " (name)", parts[5], METRIC_NAMES)
-            elif not recipe.eval.tasks[parts[2]].floor:
-                yield Problem(
-                    at,
-                    metric,
-                    f"reads a task that is only shown (eval.tasks.{parts[2]}.floor is false)",
-                    "read another task, or set floor to true",
-                )
-
-
-def _unknown(field: str, value: str, known: object) -> Problem:
-    return Problem(field, value, "is not known", did_you_mean(value, list(known)))  # type: ignore[call-overload]
 
 
 def _trains(field: str, modules: Modules) -> Iterator[Problem]:
@@ -255,7 +202,9 @@ RULES: tuple[Callable[[Recipe], Iterator[Problem]], ...] = (
     model,
     stages,
     rl,
-    release,
+    gate_rules.tasks,
+    gate_rules.gate,
+    gate_rules.independent,
 )
 
 

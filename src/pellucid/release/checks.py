@@ -4,8 +4,8 @@ A check passes only when the whole interval lies on the right side of its line, 
 the whole interval lies on the wrong side; everything between, and everything missing, is
 INCONCLUSIVE with the number of items that would probably decide it.
 
-Leaves out on purpose: making intervals. The paired difference of `no_regression` (paired by item,
-resampled by cluster) is measured where the rows are and handed in as a metric.
+Leaves out on purpose: making intervals. Paired differences (paired by item, resampled by cluster)
+and the count of known records are measured where the rows are and handed in as metrics.
 """
 
 import math
@@ -13,7 +13,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from pellucid.recipe.release import CeilingCheck, FloorCheck, NoRegressionCheck
+from pellucid.recipe.release import (
+    BetterCheck,
+    CeilingCheck,
+    FloorCheck,
+    NoOverlapCheck,
+    NoRegressionCheck,
+)
 from pellucid.schema.report import Metric
 from pellucid.schema.verdict import CheckResult, Outcome
 
@@ -22,6 +28,8 @@ Pairs = Mapping[tuple[str, str], Metric]
 """(new metric id, baseline metric id) -> metric of the difference new minus baseline."""
 CheckFunction = Callable[[str, Any, Metrics, Pairs], CheckResult]
 
+OVERLAP = "release.overlap"
+"""Id of the number of test records that the model learnt from; measured for the gate alone."""
 MAX_UNSCORED_SHARE = 0.05
 """With more unscored and failed items than this, the rest may not speak for all."""
 TAIL = 0.025
@@ -81,33 +89,54 @@ def no_regression(
         metrics: all that was measured, by id.
         pairs: paired differences by (new id, baseline id).
     """
-    evidence = (options.metric, options.baseline)
-    new, old = metrics.get(options.metric), metrics.get(options.baseline)
-    difference = pairs.get(evidence)
-    fault = (
-        _fault(new, options.metric)
-        or _fault(old, options.baseline)
-        or _fault(difference, f"the paired difference of {options.metric} and {options.baseline}")
-    )
-    if new is None or old is None or difference is None or fault:
-        return _undecided(name, options.kind, fault, evidence)
-    fault = _unpaired(new, old, difference)
-    if fault:
-        return _undecided(name, options.kind, fault, evidence)
-    low, high = _interval(difference)
-    outcome = _above(low, high, -options.margin)
-    why = (
-        f"{_short(new.value)} against {_short(old.value)}: "
-        f"{_numbers(difference, low, high)}; the margin is {_short(options.margin)}"
-    )
-    result = _result(name, options.kind, outcome, why, difference, -options.margin)
-    return replace(result, evidence=evidence)
+    told = f"the margin is {_short(options.margin)}"
+    sides = (options.metric, options.baseline)
+    return _paired((name, options.kind), sides, -options.margin, told, metrics, pairs)
+
+
+def better(name: str, options: BetterCheck, metrics: Metrics, pairs: Pairs) -> CheckResult:
+    """PASS when the paired difference, metric minus `than`, surely reaches `by`.
+
+    Both metrics and their difference must cover the same items under one scorer hash.
+
+    Args:
+        name: of the check in the policy.
+        options: the two metrics and the smallest difference.
+        metrics: all that was measured, by id.
+        pairs: paired differences by (id, other id).
+    """
+    told = f"it must be better by {_short(options.by)}"
+    sides = (options.metric, options.than)
+    return _paired((name, options.kind), sides, options.by, told, metrics, pairs)
+
+
+def no_overlap(name: str, options: NoOverlapCheck, metrics: Metrics, pairs: Pairs) -> CheckResult:
+    """PASS when no test record stands in what the model learnt from. The count is exact.
+
+    Args:
+        name: of the check in the policy.
+        options: nothing to set.
+        metrics: all that was measured; the count stands under `OVERLAP`.
+        pairs: not read.
+    """
+    metric = metrics.get(OVERLAP)
+    if metric is None or metric.n <= 0:
+        fault = f"{OVERLAP} was not measured" if metric is None else "there is no test record"
+        return _undecided(name, options.kind, fault, (OVERLAP,))
+    if metric.value is None or metric.scored != metric.n:
+        fault = "what the first checkpoint was trained on is not known: it lists no pictures"
+        return _undecided(name, options.kind, fault, (OVERLAP,))
+    outcome: Outcome = "PASS" if metric.value == 0 else "FAIL"
+    why = f"{_short(metric.value)} of {metric.n} test records stand in what the model learnt from"
+    return CheckResult(name, options.kind, outcome, why, (OVERLAP,))
 
 
 CHECKS: dict[str, CheckFunction] = {
     "floor": floor,
     "ceiling": ceiling,
     "no_regression": no_regression,
+    "better": better,
+    "no_overlap": no_overlap,
 }
 
 
@@ -127,6 +156,46 @@ def needed_items(n: int, value: float, line: float, low: float, high: float) -> 
     if distance < TOUCHING or half <= 0:
         return None
     return max(n + 1, math.ceil(n * (half / distance) ** 2 - 1e-9))
+
+
+def _paired(
+    check: tuple[str, str],
+    sides: tuple[str, str],
+    line: float,
+    told: str,
+    metrics: Metrics,
+    pairs: Pairs,
+) -> CheckResult:
+    """A check of a paired difference against a line.
+
+    Args:
+        check: its name and kind.
+        sides: ids of the new metric and of the other.
+        line: what the lower bound must reach.
+        told: the line in words.
+        metrics: all that was measured, by id.
+        pairs: paired differences.
+    """
+    new, old = metrics.get(sides[0]), metrics.get(sides[1])
+    difference = pairs.get(sides)
+    fault = (
+        _fault(new, sides[0])
+        or _fault(old, sides[1])
+        or _fault(difference, f"the paired difference of {sides[0]} and {sides[1]}")
+    )
+    if new is None or old is None or difference is None or fault:
+        return _undecided(*check, fault, sides)
+    fault = _unpaired(new, old, difference)
+    if fault:
+        return _undecided(*check, fault, sides)
+    low, high = _interval(difference)
+    outcome = _above(low, high, line)
+    why = (
+        f"{_short(new.value)} against {_short(old.value)}: "
+        f"{_numbers(difference, low, high)}; {told}"
+    )
+    result = _result(*check, outcome, why, difference, line)
+    return replace(result, evidence=sides)
 
 
 def _above(low: float, high: float, line: float) -> Outcome:

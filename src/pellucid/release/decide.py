@@ -5,8 +5,8 @@ equal verdict, so a verdict can be checked from its bundle alone.
 """
 
 from pellucid.base.hashing import hash_json
-from pellucid.recipe.release import Check, NoRegressionCheck, ReleaseOptions
-from pellucid.release.checks import CHECKS, Metrics, Pairs
+from pellucid.recipe.release import Check, ReleaseOptions, metrics_of, pair_of
+from pellucid.release.checks import CHECKS, OVERLAP, Metrics, Pairs
 from pellucid.schema.verdict import CheckResult, Outcome, Verdict
 
 FINAL = "final"
@@ -33,7 +33,8 @@ def decide(
         FAIL when a check fails, else INCONCLUSIVE when one is undecided, else PASS.
     """
     results = tuple(
-        _run(name, _named(check, final), metrics, pairs) for name, check in options.checks.items()
+        _run(name, resolve_final(check, final), metrics, pairs)
+        for name, check in options.checks.items()
     )
     return Verdict(_worst(results), results, policy_hash)
 
@@ -43,12 +44,20 @@ def metrics_read(options: ReleaseOptions, final: str = FINAL) -> tuple[list[str]
     ids: set[str] = set()
     pairs: set[_Pair] = set()
     for check in options.checks.values():
-        named = _named(check, final)
-        ids.add(named.metric)
-        if isinstance(named, NoRegressionCheck):
-            ids.add(named.baseline)
-            pairs.add((named.metric, named.baseline))
+        named = resolve_final(check, final)
+        ids.update(metrics_of(named).values())
+        if named.kind == "no_overlap":
+            ids.add(OVERLAP)
+        pair = pair_of(named)
+        if pair:
+            pairs.add(pair)
     return sorted(ids), sorted(pairs)
+
+
+def resolve_final(check: Check, final: str) -> Check:
+    """The check with `eval.final.` spelt as the checkpoint that it stands for."""
+    told = {field: _resolve(metric, final) for field, metric in metrics_of(check).items()}
+    return check.model_copy(update=told)
 
 
 def hash_policy(options: ReleaseOptions) -> str:
@@ -58,14 +67,6 @@ def hash_policy(options: ReleaseOptions) -> str:
 
 def _run(name: str, check: Check, metrics: Metrics, pairs: Pairs) -> CheckResult:
     return CHECKS[check.kind](name, check, metrics, pairs)
-
-
-def _named(check: Check, final: str) -> Check:
-    """The check with `eval.final.` spelt as the checkpoint that it stands for."""
-    told = {"metric": _resolve(check.metric, final)}
-    if isinstance(check, NoRegressionCheck):
-        told["baseline"] = _resolve(check.baseline, final)
-    return check.model_copy(update=told)
 
 
 def _resolve(metric: str, final: str) -> str:

@@ -3,7 +3,9 @@
     checkpoint/                  the model, in Hugging Face layout
     rollouts/batch-00000.jsonl   what it learnt from
     log.jsonl                    one line per update, the same in every run of the recipe
-    dropped.jsonl                records of the mix that give no prompt, and why
+    dropped.jsonl                records of the mixes that give no prompt, and why
+    pass_rates.parquet           how often the starting policy was right, with `pass_rate`
+    probe.parquet                held-out answers before and after, with `probe`
     parameters.json              what is trained, at which rate
     run.json                     hash of everything that decides the updates
     timing/steps.jsonl           seconds, tokens per second, memory
@@ -14,6 +16,7 @@ checkpoint. Killed at any instant and called again, the job ends with the same b
 
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
@@ -24,14 +27,16 @@ from pellucid.base.hashing import canonical_json, hash_json
 from pellucid.base.paths import remove_tree, write_bytes
 from pellucid.base.progress import Progress
 from pellucid.base.seeds import derive
-from pellucid.infer.engine import Engine
 from pellucid.model import checkpoint as models
-from pellucid.model.processor import Processor
 from pellucid.recipe.rl import RlOptions
+from pellucid.rl import pass_rate, probe
+from pellucid.rl.pass_rate import PASS_RATES
 from pellucid.rl.policy import Policy
-from pellucid.rl.prompts import Prompts, find_prompts
+from pellucid.rl.probe import PROBE
+from pellucid.rl.prompts import Entry, Prompts, survey, write_left
 from pellucid.rl.rewards import weights
 from pellucid.rl.rollout import FOLDER, path_of, read_samples, roll_out
+from pellucid.rl.setting import Setting
 from pellucid.rl.update import Place, update
 from pellucid.store import MixRow, Store, read_mix
 from pellucid.train import checkpoint as checkpoints
@@ -64,13 +69,14 @@ def train_rl(
     device: str,
     dtype: str,
     slots: int | None = None,
+    probe_folder: Path | None = None,
 ) -> None:
     """Train into `folder`, from the start or from where a killed run stood.
 
     Args:
         options: the recipe's slice.
         mix_folder: a finished mix; its records with gold answers are the prompts.
-        stores: hold the mix's records.
+        stores: hold the mix's records, and the probe's.
         checkpoint: the model to start from.
         folder: the job's own folder.
         seed: of the run; joined with the slice's own seed.
@@ -78,27 +84,30 @@ def train_rl(
         dtype: "float32", or "bfloat16" for autocast over float32 weights.
         slots: answers generated side by side; the size of a batch, at most 32, when None. The last
             bits of answers may depend on it.
+        probe_folder: the probe's finished mix; must be given if the slice has a probe.
 
     Raises:
-        UserError: no prompt has a gold answer, nothing is paid for, or an update is not finite.
+        UserError: no prompt has a gold answer, too few have the pass rate that is asked for,
+            nothing is paid for, or an update is not finite.
         DiskError: a file could not be read or written.
     """
-    with boundary("reinforcement learning"):
+    with boundary("reinforcement learning"), deterministic(device):
         weights(options.rewards)
         if finished(folder):
             return
-        mix = read_mix(mix_folder).rows
-        loaded = models.load(checkpoint, device)
+        mixes = _mixes(options, mix_folder, probe_folder)
         slots = slots or min(MOST_SLOTS, options.prompts_per_batch * options.group_size)
         base = derive(seed, "rl", options.seed)
-        prompts = _prompts(folder, options, mix, stores, loaded, base)
-        trained = _trained(folder, options, loaded)
-        run = _run(options, mix, checkpoint, base, dtype, slots)
+        loaded = models.load(checkpoint, device)
+        setting = Setting(folder, options, stores, loaded, base, slots, device, dtype)
+        run = _run(setting, mixes, checkpoint)
         _claim(folder, run)
-        start = _resume(folder, run, trained)
-        batcher = Batcher(folder, options, prompts, stores, loaded, trained, base, device, dtype)
-        with deterministic(device):
-            _loop(folder, options, start, batcher, trained, slots)
+        # Both look at the starting weights, which `_resume` may replace.
+        prompts, probed = _prompts(setting, mixes)
+        started = probe.before(setting, probed)
+        trained = _trained(setting)
+        _loop(setting, Batcher(setting, prompts, trained), trained, _resume(folder, run, trained))
+        probe.finish(setting, probed, started)
         publish_model(folder, loaded)
 
 
@@ -106,32 +115,26 @@ def train_rl(
 class Batcher:
     """Does one rollout batch: rollouts, then updates."""
 
-    def __init__(
-        self,
-        folder: Path,
-        options: RlOptions,
-        prompts: Prompts,
-        stores: Store,
-        loaded: models.Loaded,
-        trained: Trained,
-        seed: int,
-        device: str,
-        dtype: str,
-    ) -> None:
-        self._folder, self._options, self._prompts = folder, options, prompts
-        self._stores, self._loaded, self._trained = stores, loaded, trained
-        self._seed, self._device, self._dtype = seed, device, dtype
+    def __init__(self, setting: Setting, prompts: Prompts, trained: Trained) -> None:
+        self._setting, self._prompts, self._trained = setting, prompts, trained
+        self._options = setting.options
         self._policy = Policy(
-            loaded, stores, options.temperature, options.pack_tokens, device, dtype
+            setting.loaded,
+            setting.stores,
+            self._options.temperature,
+            self._options.pack_tokens,
+            setting.device,
+            setting.dtype,
         )
 
-    def batch(self, number: int, slots: int, log: JsonLines, times: JsonLines) -> dict[str, Any]:
+    def batch(self, number: int, log: JsonLines, times: JsonLines) -> dict[str, Any]:
         """Generate (unless a killed run did), learn, log; return the last line of the log."""
         began = time.perf_counter()
-        path = path_of(self._folder, number)
+        setting = self._setting
+        path = path_of(setting.folder, number)
         if not path.exists():
-            prompts = self._prompts.batch(number)
-            roll_out(self._options, prompts, self._stores, self._engine(slots), self._seed, path)
+            prompts, engine = self._prompts.batch(number), setting.engine(self._prompts.longest)
+            roll_out(self._options, prompts, setting.stores, engine, setting.seed, path)
         samples = read_samples(path)
         generated_s = time.perf_counter() - began
         updates = self._options.updates_per_batch
@@ -146,66 +149,71 @@ class Batcher:
                 number * updates + index, number, index == 0, self._options.batches * updates
             )
             line = update(
-                place, share, self._options, self._policy, self._trained.optimizers, self._dtype
+                place, share, self._options, self._policy, self._trained.optimizers, setting.dtype
             )
             log.write(line)
             times.write(_timing(line, time.perf_counter() - start, generated_s / updates))
         return line
 
-    def _engine(self, slots: int) -> Engine:
-        """An engine on the live weights; made per batch, so that its memory is free in between."""
-        longest = self._prompts.longest + self._options.max_new_tokens
-        model, renderer = self._loaded
-        processor = Processor(renderer)
-        return Engine(model, processor, slots, longest, "policy", self._device, self._dtype)
+
+def _mixes(options: RlOptions, mix: Path, probed: Path | None) -> dict[str, tuple[MixRow, ...]]:
+    """The rows of RL's mix, then of the probe's, by name."""
+    rows = {options.mix: read_mix(mix).rows}
+    if options.probe:
+        assert probed is not None, "a probe needs its mix"
+        rows[options.probe.mix] = read_mix(probed).rows
+    return rows
 
 
 def _prompts(
-    folder: Path,
-    options: RlOptions,
-    mix: tuple[MixRow, ...],
-    stores: Store,
-    loaded: models.Loaded,
-    seed: int,
-) -> Prompts:
-    context = int(loaded.model.config.text_config.max_position_embeddings)
-    found = find_prompts(folder, options, mix, stores, loaded.renderer, context, seed)
-    print(f"  {len(found)} prompts from {len(mix)} records", file=sys.stderr)
-    return found
+    setting: Setting, mixes: Mapping[str, tuple[MixRow, ...]]
+) -> tuple[Prompts, tuple[Entry, ...]]:
+    """The prompts to learn from, and those of the probe; what is left out is written down."""
+    options, context = setting.options, setting.context_tokens
+    surveys = {
+        name: survey(
+            name, options, rows, setting.stores, setting.loaded.renderer, context,
+            "rl.mix" if name == options.mix else "rl.probe.mix",
+        )
+        for name, rows in mixes.items()
+    }  # fmt: skip
+    kept, lost = pass_rate.choose(setting, surveys[options.mix].entries)
+    left = {name: found.left for name, found in surveys.items()}
+    left[options.mix] = (*left[options.mix], *lost)
+    write_left(setting.folder, left)
+    prompts = Prompts(kept, options.prompts_per_batch, setting.seed)
+    print(f"  {len(prompts)} prompts from {len(mixes[options.mix])} records", file=sys.stderr)
+    return prompts, surveys[options.probe.mix].entries if options.probe else ()
 
 
-def _trained(folder: Path, options: RlOptions, loaded: models.Loaded) -> Trained:
+def _trained(setting: Setting) -> Trained:
     """Freeze what has no rate, and write down what is trained."""
-    modules = loaded.model.modules_by_name()
+    options, modules = setting.options, setting.loaded.model.modules_by_name()
     freeze(modules, options.modules)
     found = parameters(modules, options.modules, options.optimizer.kind)
     assert all(one.tensor.dtype == torch.float32 for one in found), "master weights are float32"
-    table.report(folder, table.rows(modules, options.modules, found))
+    table.report(setting.folder, table.rows(modules, options.modules, found))
     return Trained(found, Optimizers(found, options.modules, options.optimizer))
 
 
-def _run(
-    options: RlOptions,
-    mix: tuple[MixRow, ...],
-    checkpoint: Path,
-    seed: int,
-    dtype: str,
-    slots: int,
-) -> str:
-    """Hash of everything that decides the updates."""
-    rows = [[row.id, row.repeat, row.mode] for row in mix]
+def _run(setting: Setting, mixes: Mapping[str, tuple[MixRow, ...]], checkpoint: Path) -> str:
+    """Hash of everything that decides the updates and the answers to the probe."""
+    rows = [[row.id, row.repeat, row.mode] for mix in mixes.values() for row in mix]
+    told = setting.options.model_dump(mode="json")
     files = file_hashes(checkpoint)
-    return hash_json([options.model_dump(mode="json"), rows, files, seed, dtype, slots])
+    return hash_json([told, rows, files, setting.seed, setting.dtype, setting.slots])
 
 
 def _claim(folder: Path, run: str) -> None:
-    """Remove what another run left here: its rollouts would be taken for this one's."""
+    """Remove what another run left here: its answers would be taken for this one's."""
     told = canonical_json({"run": run})
     path = folder / RUN
     if path.exists() and path.read_bytes() == told:
         return
-    path.unlink(missing_ok=True)
-    remove_tree(folder / FOLDER)
+    for name in (RUN, PASS_RATES, PROBE):
+        (folder / name).unlink(missing_ok=True)
+    for name in (FOLDER, pass_rate.CHUNKS, probe.CHUNKS):
+        remove_tree(folder / name)
     checkpoints.remove_all(folder)
     write_bytes(path, told)
 
@@ -223,22 +231,16 @@ def _resume(folder: Path, run: str, trained: Trained) -> checkpoints.State:
     return saved.state
 
 
-def _loop(
-    folder: Path,
-    options: RlOptions,
-    start: checkpoints.State,
-    batcher: Batcher,
-    trained: Trained,
-    slots: int,
-) -> None:
+def _loop(setting: Setting, batcher: Batcher, trained: Trained, start: checkpoints.State) -> None:
     """The rollout batches that are left, with a checkpoint after each but the last."""
+    options, folder = setting.options, setting.folder
     progress = Progress("rl", options.batches)
     with (
         JsonLines(folder / LOG, start.log_bytes) as log,
         JsonLines(folder / TIMES, start.timing_bytes) as times,
     ):
         for number in range(start.window, options.batches):
-            line = batcher.batch(number, slots, log, times)
+            line = batcher.batch(number, log, times)
             done = number + 1
             progress.at(done, f"reward {line['reward']}")
             if done < options.batches:

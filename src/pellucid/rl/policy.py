@@ -1,17 +1,21 @@
 """Log-probabilities of rollouts under the model that is trained.
 
-Prompt and answer of each rollout are one segment of a packed row, images included; logits exist
-for generated positions only. Temperature and forbidden tokens are the engine's, so that new and old
-log-probabilities speak of the same distribution.
+A prompt and the answers of its group are one row: the prompt, images included, is run once, and
+each answer sees the prompt and itself. So a row costs what a prefill and its answers cost, and
+logits exist for generated positions only.
+
+    ids        p p p | a b c | d e        seen by d: p p p d
+    positions  0 1 2 | 3 4 5 | 3 4        a and d are both predicted at the last p
+
+Temperature and forbidden tokens are the engine's, so that new and old log-probabilities speak of
+the same distribution. Leaves out on purpose: several prompts in a row.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import final
+from typing import NamedTuple, final
 
-import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from pellucid.infer.sampling import banned, forbid
@@ -20,9 +24,17 @@ from pellucid.model.processor import Example, Processor
 from pellucid.rl.prompts import rendered_prompt
 from pellucid.rl.rollout import Sample
 from pellucid.store import Store
-from pellucid.train.batch import Batch, collate
 from pellucid.train.objective import chunked_losses
-from pellucid.train.pack import pack
+
+
+class Tree(NamedTuple):
+    """How the tokens of a row stand to each other."""
+
+    positions: Int64[Tensor, " t"]
+    sees: Bool[Tensor, "t t"]
+    """Whether the token of a row sees the token of a column."""
+    sources: Int64[Tensor, " n"]
+    """Place of the token that predicts each token of the answers."""
 
 
 @final
@@ -44,7 +56,7 @@ class Policy:
             loaded: model and renderer; the model stays in evaluation mode, as the engine's does.
             stores: hold the records.
             temperature: of the rollouts.
-            pack_tokens: longest packed row.
+            pack_tokens: longest row.
             device: where the model lies.
             dtype: "bfloat16" runs under autocast; "float32" does not.
         """
@@ -56,30 +68,39 @@ class Policy:
         self._banned = torch.tensor(banned(self._renderer, vocabulary), device=device)
 
     def packs(self, samples: Sequence[Sample]) -> list[list[Sample]]:
-        """Deal rollouts to as few rows as fit; a patch is a token, so tokens bound the images."""
-        tokens = [sample.prompt_tokens + len(sample.ids) for sample in samples]
-        budget = self._pack_tokens
-        rows = pack(tokens, [0] * len(samples), budget, budget)
-        return [[samples[index] for index in row] for row in rows]
+        """Rows of rollouts of one prompt each, in order; a group too long for a row is split."""
+        rows: list[list[Sample]] = []
+        used = 0
+        for sample in samples:
+            same = rows and rows[-1][0].prompt == sample.prompt
+            if same and used + len(sample.ids) <= self._pack_tokens:
+                rows[-1].append(sample)
+            else:
+                rows.append([sample])
+                used = sample.prompt_tokens
+            used += len(sample.ids)
+        return rows
 
     def logprobs(self, samples: Sequence[Sample]) -> Float[Tensor, " t"]:
-        """Log-probabilities of the generated tokens of one pack, rollout by rollout."""
-        batch = self._collate(samples)
+        """Log-probabilities of the generated tokens of one row, rollout by rollout."""
+        prompt, lengths = self._prompt(samples[0]), [len(one.ids) for one in samples]
+        answers = torch.tensor([id_ for one in samples for id_ in one.ids])
+        ids = torch.cat([torch.from_numpy(prompt.ids), answers]).to(self._device)
+        patches = torch.from_numpy(prompt.patches).to(self._device)
+        shape = Tree(*(part.to(self._device) for part in tree(len(prompt.ids), lengths)))
         device = torch.device(self._device).type
         with torch.autocast(device, torch.bfloat16, enabled=self._dtype == "bfloat16"):
-            embedded = self._model.embed(batch.input_ids, batch.patches, batch.grids)  # (1, T, d)
-            hidden = self._model.hidden(embedded, segments=batch.segments)  # (1, T, d)
-            return -chunked_losses(self._head, hidden[0, batch.sources], batch.targets)
+            embedded = self._model.embed(ids[None], patches, torch.from_numpy(prompt.grids))
+            hidden = self._model.hidden(
+                embedded,  # (1, T, d)
+                position_ids=shape.positions[None],
+                attention_mask=shape.sees[None, None],
+            )
+            targets = ids[len(prompt.ids) :]
+            return -chunked_losses(self._head, hidden[0, shape.sources], targets)
 
     def _head(self, hidden: Float[Tensor, "t d"]) -> Float[Tensor, "t v"]:
         return forbid(self._model.head(hidden).float(), self._banned) / self._temperature
-
-    def _collate(self, samples: Sequence[Sample]) -> Batch:
-        prompts: dict[int, Example] = {}
-        for sample in samples:
-            if sample.prompt not in prompts:
-                prompts[sample.prompt] = self._prompt(sample)
-        return collate([_answered(prompts[one.prompt], one) for one in samples], self._device)
 
     def _prompt(self, sample: Sample) -> Example:
         record = self._stores.get(sample.record)
@@ -90,10 +111,23 @@ class Policy:
         return self._processor.example(rendered, images)
 
 
-def _answered(prompt: Example, sample: Sample) -> Example:
-    """A prompt followed by what was generated; only the latter is a target."""
-    return replace(
-        prompt,
-        ids=np.concatenate([prompt.ids, np.array(sample.ids, dtype=np.int64)]),
-        supervised=np.repeat([False, True], [len(prompt.ids), len(sample.ids)]),
-    )
+def tree(prompt: int, answers: Sequence[int]) -> Tree:
+    """A prompt and answers that each follow it and do not see one another.
+
+    Args:
+        prompt: tokens of the prompt, at least 1.
+        answers: tokens of each answer, at least 1.
+
+    >>> tree(2, [2, 1]).positions.tolist(), tree(2, [2, 1]).sources.tolist()
+    ([0, 1, 2, 3, 2], [1, 2, 1])
+    >>> tree(2, [2, 1]).sees.int().tolist()[-1]
+    [1, 1, 0, 0, 1]
+    """
+    places = [torch.arange(prompt), *(prompt + torch.arange(length) for length in answers)]
+    owners = torch.repeat_interleave(torch.tensor([prompt, *answers]))  # 0 is the prompt
+    row = torch.arange(len(owners))
+    own = owners[:, None] == owners[None, :]
+    causal = row[:, None] >= row[None, :]
+    positions = torch.cat(places)
+    before = torch.where(positions == prompt, prompt - 1, row - 1)
+    return Tree(positions, causal & (own | (owners == 0)[None, :]), before[prompt:])

@@ -2,12 +2,12 @@
 
 Prompts are the mix's records that have a gold answer which a scorer can check, in the Feistel order
 of each epoch; a record that the mix repeats stands in it as often. What cannot be used is left out
-before anything is generated and counted in `dropped.jsonl`. Left out on purpose: difficulty
-curricula.
+before anything is generated and counted in `dropped.jsonl`, as is what `pass_rate` leaves out. Left
+out on purpose: changing the choice while training goes on.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, final
@@ -50,23 +50,47 @@ class Budget:
         return min(self.pack_tokens, self.context_tokens) - self.max_new_tokens
 
 
+class Entry(NamedTuple):
+    """A record that can be asked."""
+
+    record: str
+    mode: Mode
+    repeat: int
+    """How often it stands in an epoch."""
+    tokens: int
+    """Length of its prompt."""
+
+
+class Left(NamedTuple):
+    """A record that is not asked, and why."""
+
+    record: str
+    reason: str
+
+
+class Survey(NamedTuple):
+    """A mix, looked through."""
+
+    entries: tuple[Entry, ...]
+    left: tuple[Left, ...]
+
+
 @final
 class Prompts:
-    """The usable prompts of a mix, in an endless order."""
+    """The chosen prompts of a mix, in an endless order."""
 
-    def __init__(
-        self, entries: Sequence[tuple[str, Mode]], longest: int, per_batch: int, seed: int
-    ) -> None:
-        """Made by `find_prompts`.
+    def __init__(self, entries: Sequence[Entry], per_batch: int, seed: int) -> None:
+        """Put the prompts in order.
 
         Args:
-            entries: record id and mode, once per repeat.
-            longest: tokens of the longest prompt.
+            entries: what may be asked.
             per_batch: prompts in a rollout batch.
             seed: of the order.
         """
-        self._entries, self._per_batch, self._seed = entries, per_batch, seed
-        self.longest = longest
+        self._entries = [entry for entry in entries for _ in range(entry.repeat)]
+        self._per_batch, self._seed = per_batch, seed
+        self.longest = longest(entries)
+        """Tokens of the longest prompt."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -76,55 +100,74 @@ class Prompts:
         count, found = len(self._entries), []
         for place in range(number * self._per_batch, (number + 1) * self._per_batch):
             epoch, position = divmod(place, count)
-            entry = order.permute(position, count, self._seed, epoch)
-            found.append(Prompt(place, *self._entries[entry]))
+            entry = self._entries[order.permute(position, count, self._seed, epoch)]
+            found.append(Prompt(place, entry.record, entry.mode))
         return found
 
 
-def find_prompts(
-    folder: Path,
+def survey(
+    name: str,
     options: RlOptions,
     rows: Sequence[MixRow],
     stores: Store,
     renderer: Renderer,
     context_tokens: int,
-    seed: int,
-) -> Prompts:
-    """Look through a mix, and write down what is left out.
+    field: str = "rl.mix",
+) -> Survey:
+    """Look through a mix for what can be asked and rewarded.
 
     Args:
-        folder: the job's folder.
+        name: of the mix.
         options: the recipe's slice.
         rows: of the mix.
         stores: holds its records.
         renderer: decides the lengths.
         context_tokens: longest sequence of the model.
-        seed: of the order.
+        field: the recipe's field that names the mix.
 
     Raises:
         UserError: no prompt is left.
     """
     budget = Budget(options.max_new_tokens, options.pack_tokens, context_tokens)
-    entries: list[tuple[str, Mode]] = []
-    dropped, longest = [], 0
+    entries, left = [], []
     for row in rows:
         record = stores.get(row.id)
         mode = prompt_mode(options, row, record)
         tokens = len(rendered_prompt(record, mode, renderer).ids)
         reason = _unusable(record) or _over(tokens, budget)
         if reason:
-            dropped.append({"record": row.id, "reason": reason})
-            continue
-        entries += [(row.id, mode)] * row.repeat
-        longest = max(longest, tokens)
-    lines = [json.dumps(one, ensure_ascii=False) + "\n" for one in dropped]
-    write_text(folder / DROPPED, "".join(lines))
+            left.append(Left(row.id, reason))
+        else:
+            entries.append(Entry(row.id, mode, row.repeat, tokens))
     if not entries:
-        shown = "; ".join(f"{one['record']}: {one['reason']}" for one in dropped[:_SHOWN])
-        rule = f"gives no prompt: all {len(dropped)} records were left out ({shown or 'none'})"
+        shown = "; ".join(f"{one.record}: {one.reason}" for one in left[:_SHOWN])
+        rule = f"gives no prompt: all {len(left)} records were left out ({shown or 'none'})"
         fix = "choose a mix of records with gold answers, or raise the budgets"
-        raise UserError(Problem("rl.mix", options.mix, rule, fix))
-    return Prompts(entries, longest, options.prompts_per_batch, seed)
+        raise UserError(Problem(field, name, rule, fix))
+    return Survey(tuple(entries), tuple(left))
+
+
+def unique(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries without those that ask a record in the same mode once more."""
+    found: dict[tuple[str, Mode], Entry] = {}
+    for entry in entries:
+        found.setdefault((entry.record, entry.mode), entry)
+    return list(found.values())
+
+
+def longest(entries: Sequence[Entry]) -> int:
+    """Tokens of the longest prompt."""
+    return max(entry.tokens for entry in entries)
+
+
+def write_left(folder: Path, left: Mapping[str, Sequence[Left]]) -> None:
+    """Write `dropped.jsonl`: what was left out of which mix (name -> records), and why."""
+    lines = [
+        json.dumps({"mix": mix, **one._asdict()}, ensure_ascii=False) + "\n"
+        for mix, found in left.items()
+        for one in found
+    ]
+    write_text(folder / DROPPED, "".join(lines))
 
 
 def question(record: Record) -> tuple[Turn, ...]:

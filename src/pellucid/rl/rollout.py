@@ -71,17 +71,30 @@ def path_of(folder: Path, batch: int) -> Path:
 
 
 def requests(
-    options: RlOptions, prompts: Sequence[Prompt], stores: Store, seed: int
+    options: RlOptions,
+    prompts: Sequence[Prompt],
+    samples: int,
+    purpose: str,
+    stores: Store,
+    seed: int,
 ) -> Iterator[Request]:
     """What the engine is asked, group by group.
 
-    The seed of a rollout depends on the run's seed, its prompt's number and its place in the
-    group, so two groups on the same record differ.
+    The seed of a rollout depends on the run's seed, the purpose, its prompt's number and its place
+    in the group, so two groups on the same record differ.
+
+    Args:
+        options: the recipe's slice.
+        prompts: one group each.
+        samples: rollouts of a group.
+        purpose: what the rollouts are for; another purpose draws other answers.
+        stores: hold the records.
+        seed: of the run.
     """
     for prompt in prompts:
         record = stores.get(prompt.record)
         images = tuple(stores.image(image.sha256) for image in record.images)
-        for member in range(options.group_size):
+        for member in range(samples):
             yield Request(
                 id=f"{prompt.number:06d}-{member}",
                 messages=question(record),
@@ -90,7 +103,7 @@ def requests(
                 max_new_tokens=options.max_new_tokens,
                 temperature=options.temperature,
                 top_p=options.top_p,
-                seed=derive(seed, "rollout", prompt.number, member),
+                seed=derive(seed, purpose, prompt.number, member),
                 group=f"{prompt.number:06d}",
             )
 
@@ -104,7 +117,8 @@ def roll_out(
     path: Path,
 ) -> None:
     """Generate and judge the rollouts of a batch, and write them to `path`."""
-    answered = generator.generate(list(requests(options, prompts, stores, seed)))
+    asked = requests(options, prompts, options.group_size, "rollout", stores, seed)
+    answered = generator.generate(list(asked))
     lines = []
     for prompt in prompts:
         group = [next(answered) for _ in range(options.group_size)]

@@ -83,6 +83,7 @@ def update(
     line = {
         "step": place.step,
         "batch": place.batch,
+        "first": place.first,
         "loss": gathered.loss,
         **_outcomes(samples),
         **_movement(gathered, len(counted)),

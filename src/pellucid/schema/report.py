@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
-METRIC_NAMES = (
+MEANS = (
     "accuracy",
+    "majority",
     "truncated",
     "malformed",
     "chose_think",
@@ -11,13 +12,27 @@ METRIC_NAMES = (
     "unscored",
     "tokens",
     "thinking_tokens",
+)
+"""Means over items; two of one name over the same items can be paired."""
+
+METRIC_NAMES = (
+    *MEANS,
     "tokens_p50",
     "tokens_p95",
     "thinking_share",
     "gain",
-    "regret",
+    "auto_gain",
+    "token_ratio",
+    "mean_accuracy",
+    "min_accuracy",
 )
 """What an evaluation measures: the last part of a metric's id, so that recipes can be checked."""
+
+OF_MODES = {"gain": ("think",), "auto_gain": ("auto",), "token_ratio": ("auto", "nothink")}
+"""Metrics that compare modes, and the modes that they stand under."""
+
+OF_POOLS = ("mean_accuracy", "min_accuracy")
+"""Metrics that only a pool of tasks has."""
 
 
 @dataclass(frozen=True, slots=True)

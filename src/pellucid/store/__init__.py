@@ -8,9 +8,11 @@
     labels/<op>@<version>/*.parquet later facts, joined by id
     mix.parquet, ledger.parquet     a mix, in a folder of its own
 
-`open(*folders)` reads stores, `Writer(folder)` makes one.
+`open(*folders)` reads stores, `Writer(folder)` makes one. `trained_on.bin` lies beside weights and
+says which pictures they were made with.
 """
 
+from pellucid.store.digest import TRAINED_ON, prefix, read_digest, write_digest
 from pellucid.store.labels import read_label, write_label
 from pellucid.store.mixes import LedgerRow, Mix, MixRow, read_mix, write_mix
 from pellucid.store.reader import Store, open
@@ -18,14 +20,18 @@ from pellucid.store.writer import Dropped, Writer
 
 __all__ = [
     "Dropped",
+    "TRAINED_ON",
     "LedgerRow",
     "Mix",
     "MixRow",
     "Store",
     "Writer",
     "open",
+    "prefix",
+    "read_digest",
     "read_label",
     "read_mix",
+    "write_digest",
     "write_label",
     "write_mix",
 ]

@@ -13,16 +13,17 @@ from pellucid.store import arrow
 FACTS = [
     "id", "content_hash", "task", "domain", "difficulty",
     "dataset", "config", "split", "row", "group", "licence",
-    "kind", "turns", "images", "mode", "can_think",
+    "kind", "gold", "turns", "images", "mode", "can_think",
 ]  # fmt: skip
-"""Columns of `Store.facts`: `kind` is the answer's (null without a gold answer), `turns` and
+"""Columns of `Store.facts`: `kind` and `gold` are the answer's (null without one), `turns` and
 `images` are counts, `mode` is the last turn's, `can_think` says whether it has reasoning."""
 
 STABLE_ORDER = ["dataset", "config", "row", "task", "id"]
 """What records are sorted by; it does not depend on shards or folders."""
 
 _COLUMNS = [
-    "id", "content_hash", "task", "domain", "difficulty", "source", "answer.kind",
+    "id", "content_hash", "task", "domain", "difficulty", "source",
+    "answer.kind", "answer.gold",
     "images.list.element.width", "messages.list.element.mode", "messages.list.element.reasoning",
 ]  # fmt: skip
 
@@ -34,6 +35,7 @@ def read_facts(path: Path, number: int) -> pa.Table:
     for name in ("dataset", "config", "split", "row", "group", "licence"):
         columns[name] = pc.struct_field(table["source"], name)
     columns["kind"] = pc.struct_field(table["answer"], "kind")
+    columns["gold"] = pc.struct_field(table["answer"], "gold")
     columns["images"] = pc.list_value_length(table["images"])
     columns["turns"] = pc.list_value_length(table["messages"])
     last = _last_turns(table["messages"])

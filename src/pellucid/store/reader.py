@@ -6,9 +6,9 @@ something (`train/order.py`).
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import final
+from typing import Any, NamedTuple, final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +22,25 @@ from pellucid.store.verify import faults_of_store
 
 _CACHED_GROUPS = 512
 """Row groups kept for `Store.get`; with 128 rows each, small stores stay in memory whole."""
+
+
+_ASKED = [
+    "id", "source.split", "images.list.element.sha256", "answer.gold",
+    "messages.list.element.role", "messages.list.element.content",
+]  # fmt: skip
+
+
+class Asked(NamedTuple):
+    """A record without its origin and thinking."""
+
+    id: str
+    split: Split
+    images: tuple[str, ...]
+    """SHA-256 of the encoded bytes, in order."""
+    question: str
+    """All that the user says."""
+    gold: str
+    """The gold answer; the last reply when there is none."""
 
 
 @final
@@ -100,6 +119,37 @@ class Store:
         """Hash of an image's size and RGB pixels: equal for equal pictures in different files."""
         return self._images[sha256][1]
 
+    def asked(self, split: Split | None = None) -> Iterator[Asked]:
+        """What each record shows, asks and holds true, shard by shard; nothing else is read.
+
+        Args:
+            split: only this split; all when None.
+        """
+        for path in self._files:
+            for row in arrow.read_table(path, _ASKED).to_pylist():
+                if split is not None and row["source"]["split"] != split:
+                    continue
+                texts = {
+                    role: [_text(turn) for turn in row["messages"] if turn["role"] == role]
+                    for role in ("user", "assistant")
+                }
+                yield Asked(
+                    id=row["id"],
+                    split=row["source"]["split"],
+                    images=tuple(image["sha256"] for image in row["images"]),
+                    question=" ".join(texts["user"]),
+                    gold=row["answer"]["gold"] if row["answer"] else texts["assistant"][-1],
+                )
+
+    def pixel_hashes(self, ids: Collection[str]) -> set[str]:
+        """Hashes of the pixels of all images of some records; no conversation is read."""
+        wanted, found = set(ids), set[str]()
+        for path in self._files:
+            rows = arrow.read_table(path, ["id", "images.list.element.sha256"]).to_pylist()
+            images = (image for row in rows if row["id"] in wanted for image in row["images"])
+            found.update(self.pixel_hash(image["sha256"]) for image in images)
+        return found
+
     def ledger(self) -> pa.Table:
         """What became of every input row, folder by folder; columns as in `arrow.LEDGER`."""
         return pa.concat_tables(
@@ -167,3 +217,7 @@ def _read_index(folders: Sequence[Path]) -> dict[str, tuple[Location, str]]:
             place = Location(folder / "images" / row["pack"], row["offset"], row["length"])
             found.setdefault(row["sha256"], (place, row["pixel_sha256"]))
     return found
+
+
+def _text(turn: Mapping[str, Any]) -> str:
+    return "".join(part["text"] or "" for part in turn["content"] if part["type"] == "text")

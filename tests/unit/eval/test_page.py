@@ -17,12 +17,15 @@ from pellucid.eval.page import (
     JSON,
     CatalogLine,
     JobLine,
+    Judged,
     MixLine,
     PageInput,
     Sample,
+    TaskLine,
     TrainingLog,
     render_page,
 )
+from pellucid.eval.page_stages import stages
 from pellucid.eval.page_view import short
 from pellucid.schema.report import Metric, Report
 from pellucid.schema.verdict import CheckResult, Verdict
@@ -60,7 +63,14 @@ def report(checkpoint: str, lift: float) -> Report:
                 metric(f"{at}.task-sum.accuracy", value - 0.1),
             ]
         metrics.append(metric(f"eval.{checkpoint}.{task}.think.all.gain", 0.1))
-        metrics.append(metric(f"eval.{checkpoint}.{task}.auto.all.regret", 0.04))
+        metrics.append(metric(f"eval.{checkpoint}.{task}.auto.all.auto_gain", -0.04))
+    for mode in ("auto", "nothink", "think"):
+        at = f"eval.{checkpoint}.scenes.{mode}.all"
+        metrics += [metric(f"{at}.mean_accuracy", 0.5 + lift), metric(f"{at}.min_accuracy", 0.4)]
+        metrics.append(metric(f"{at}.accuracy", 0.48 + lift))
+        metrics.append(metric(f"eval.{checkpoint}.charts.{mode}.all.majority", 0.15))
+    if checkpoint == "rl":
+        metrics.append(metric("eval.rl.charts_blank.nothink.all.accuracy", 0.13))
     timing = metric(f"eval.{checkpoint}.charts.auto.all.latency_p50_s", 0.31, 0.02, "s")
     return Report(checkpoint, "c" * 64, tuple(metrics), (timing,))
 
@@ -136,6 +146,15 @@ def run_input() -> PageInput:
         verdict=verdict,
         samples=samples,
         entry=CatalogLine("smoke:0123456789ab", "0" * 64, "INCONCLUSIVE", ("candidate",), "9" * 64),
+        tasks=[
+            TaskLine("charts", "family", blank="charts_blank"),
+            TaskLine("shapes", "family"),
+            TaskLine("real", "shown"),
+            TaskLine("scenes", "family", pool=True),
+        ],
+        judged=[
+            Judged("release.steady.difference", metric("a - b", 0.05), {"a": "{}", "b": "{}"}),
+        ],
     )
 
 
@@ -143,7 +162,7 @@ def bare() -> PageInput:
     """A run of which nothing is known but its recipe."""
     return replace(
         run_input(), jobs=[], mixes=[], logs=[], rl=None, reports=[], verdict=None, samples=[],
-        entry=None,
+        entry=None, tasks=[], judged=[],
     )  # fmt: skip
 
 
@@ -196,8 +215,9 @@ def test_the_page_stands_alone(whole: Any) -> None:
 def test_every_image_has_a_text_and_can_be_read(whole: Any) -> None:
     page, _, _ = whole
     images = [told for tag, told in page.tags if tag == "img"]
-    # Accuracy against tokens, two stages, reward, clipped fraction, twelve samples.
-    assert len(images) == 1 + 2 + 2 + 12
+    # What each stage gave, accuracy against tokens, two stages, reward, clipped fraction, twelve
+    # samples.
+    assert len(images) == 1 + 1 + 2 + 2 + 12
     assert all(told["alt"] and len(told["alt"]) > 20 for told in images)
     assert any("from 4 at step 0" in str(told["alt"]) for told in images)
     assert all(told["aria-label"] for tag, told in page.tags if told.get("role") == "img")
@@ -253,6 +273,46 @@ def test_every_number_on_the_page_stands_in_the_json(whole: Any) -> None:
     assert "0.620" in page.text and "[0.520, 0.720]" in page.text
     for name, count in (("think", 72), ("nothink", 288), ("shapes", 150)):
         assert re.search(rf"{name}\s+{count}", page.text), name
+
+
+def test_stages_stand_side_by_side_with_their_baselines() -> None:
+    shown = stages(run_input())
+    assert shown.checkpoints == ("long", "rl")
+    (family, rows), (apart, others) = shown.tables
+    assert (family, apart) == ("family", "shown")
+    assert [row.task for row in others] == ["real"] * 3
+    by = {(row.task, row.mode, row.note): row for row in rows}
+    assert len(rows) == len(by) == 3 + 3 + 6
+    charts = by["charts", "nothink", ""]
+    assert [cell and cell.id for cell in charts.cells] == [
+        "eval.long.charts.nothink.all.accuracy", "eval.rl.charts.nothink.all.accuracy",
+    ]  # fmt: skip
+    assert charts.majority and charts.majority.id == "eval.rl.charts.nothink.all.majority"
+    assert charts.blank and charts.blank.id == "eval.rl.charts_blank.nothink.all.accuracy"
+    assert by["charts", "auto", ""].blank is None and by["shapes", "auto", ""].majority is None
+    mean = by["scenes", "auto", "mean of tasks"]
+    assert [cell and cell.value for cell in mean.cells] == [0.5, 0.6]
+    assert by["scenes", "auto", "lowest task"].cells[0].value == 0.4  # type: ignore[union-attr]
+
+
+def test_a_checkpoint_that_was_not_asked_leaves_a_gap(whole: Any, tmp_path: Path) -> None:
+    page, _, _ = whole
+    assert "What each stage gave" in page.text and "Shown apart" in page.text
+    assert "Withheld combinations" not in page.text
+    run = run_input()
+    first = replace(run.reports[0], metrics=run.reports[0].metrics[-1:])
+    alone = replace(run, reports=[first, run.reports[1]])
+    cells = [row.cells for kind, rows in stages(alone).tables for row in rows]
+    assert all(before is None and after is not None for before, after in cells[:6])
+    page, _ = rendered(alone, tmp_path)
+    assert "–" in page.text
+
+
+def test_what_the_gate_measured_has_an_id_on_the_page_and_in_the_json(whole: Any) -> None:
+    page, tree, _ = whole
+    told = tree["numbers"]["release.steady.difference"]
+    assert (told["value"], told["job"], told["sides"]) == (0.05, "release", {"a": "{}", "b": "{}"})
+    assert "release.steady.difference" in page.text
 
 
 def test_the_verdict_stands_on_top_with_its_evidence(whole: Any) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pellucid.eval.metrics import MEASURES, cells, row_metrics
+from pellucid.eval.modes import mode_metrics
 from pellucid.eval.report import build_report, load_report
 from pellucid.eval.rescore import rescore
 from pellucid.eval.rows import load_rows, part_paths, read_lines, select, write_lines
@@ -61,15 +62,53 @@ def test_tokens(metrics) -> None:
 
 
 def test_modes_are_compared_item_by_item(metrics) -> None:
-    # Without n = 9: thinking is right on 7, answering directly on 6, the better of both on 9
-    # (all but 3 and 5), auto on 6.
-    gain, regret = of(metrics, "think", "gain"), of(metrics, "auto", "regret")
-    assert gain.value == pytest.approx(1 / 11) and regret.value == pytest.approx(3 / 11)
-    for metric in (gain, regret):
-        assert (metric.n, metric.scored, metric.unscored, metric.failed) == (12, 11, 0, 1)
+    # Without n = 9: thinking is right on 7, answering directly on 6.
+    gain = of(metrics, "think", "gain")
+    assert gain.value == pytest.approx(1 / 11)
+    assert (gain.n, gain.scored, gain.unscored, gain.failed) == (12, 11, 0, 1)
+    # Thinking is the better forced mode (7 of 12 against 6 of 11); auto is right on 6 of 12.
+    chosen = of(metrics, "auto", "auto_gain")
+    assert chosen.value == pytest.approx(-1 / 12)
+    assert (chosen.n, chosen.scored, chosen.unscored, chosen.failed) == (12, 12, 0, 0)
+    for metric in (gain, chosen):
         assert metric.method == "paired-cluster-bootstrap"
         assert metric.low < metric.value < metric.high
-    assert regret.low >= 0
+
+
+def test_tokens_are_compared_on_the_items_that_both_modes_answered(metrics) -> None:
+    # Without n = 9: 11 answers of 2 tokens, and 186 - 19 tokens of thinking.
+    direct = of(metrics, "nothink", "token_ratio")
+    assert direct.value == pytest.approx(22 / 167) and direct.unit == "ratio"
+    assert (direct.n, direct.scored, direct.failed) == (12, 11, 1)
+    # Auto thinks on 0, 1, 4, 5, 8, 9 (87 tokens) and answers six directly (12).
+    chosen = of(metrics, "auto", "token_ratio")
+    assert chosen.value == pytest.approx(99 / 186)
+    assert chosen.low < chosen.value < chosen.high
+
+
+def test_the_better_forced_mode_is_chosen_group_by_group() -> None:
+    scores = {"think": (1.0, 0.0, 0.0), "nothink": (1.0, 1.0, 0.0), "auto": (0.0, 1.0, 1.0)}
+    rows = [
+        row(item=f"{domain}{n}", cluster=f"{domain}{n}", mode=mode, domain=domain,
+            score=1 - score if domain == "turned" else score)
+        for domain in ("plain", "turned")
+        for mode, found in scores.items()
+        for n, score in enumerate(found)
+    ]  # fmt: skip
+    found = {metric.id: metric for metric in mode_metrics(list(cells(rows, "x", 0)))}
+    # plain: auto 2/3 against nothink 2/3; turned: auto 1/3 against think 2/3.
+    plain = found["eval.x.t.auto.domain-plain.auto_gain"]
+    turned = found["eval.x.t.auto.domain-turned.auto_gain"]
+    assert plain.value == 0 and '"mode":["auto","nothink"]' in plain.rows
+    assert turned.value == pytest.approx(-1 / 3) and '"mode":["auto","think"]' in turned.rows
+
+
+def test_majority_is_what_the_most_frequent_training_answer_scores(metrics, finished) -> None:
+    # Training has one record, of task sum.v2, whose gold is 20.
+    assert of(metrics, "think", "majority", "task-sum%2Ev2").value == 0.0
+    nothing = of(metrics, "think", "majority", "task-count")
+    assert (nothing.value, nothing.scored, nothing.unscored) == (None, 0, 6)
+    assert {row["guess"] for row in load_rows(finished)} == {None, "20"}
 
 
 def test_groups(metrics) -> None:
@@ -86,13 +125,14 @@ def test_the_rows_of_every_metric_can_be_found_again(finished, metrics) -> None:
     for metric in metrics.values():
         name = metric.id.rpartition(".")[2]
         chosen = select(rows, metric.rows)
-        if name in ("gain", "regret"):
-            assert len(chosen) == metric.n * (2 if name == "gain" else 3)
+        if name in ("gain", "auto_gain", "token_ratio"):
+            assert len(chosen) == metric.n * 2
         elif name in MEASURES:
             assert len(chosen) == metric.n
             values = [MEASURES[name].of(row) for row in chosen if row["outcome"] != "failed"]
             known = [value for value in values if value is not None]
-            assert metric.value == pytest.approx(sum(known) / len(known))
+            mean = sum(known) / len(known) if known else None
+            assert metric.value == pytest.approx(mean) if known else metric.value is None
             checked += 1
     assert checked == 3 * 4 * len(MEASURES)
 
@@ -144,7 +184,7 @@ def row(**changes) -> dict:
     base = {
         "task": "t", "mode": "auto", "record_task": "a", "domain": "d", "cluster": "c",
         "item": "i", "outcome": "answered", "chosen": "think", "status": "scored", "score": 1.0,
-        "tokens": 3, "thinking_tokens": 1, "scorer_hash": "s",
+        "tokens": 3, "thinking_tokens": 1, "scorer_hash": "s", "majority": 0.0,
     }  # fmt: skip
     return {**base, **changes}
 
@@ -166,7 +206,7 @@ ROWS = st.lists(
 @settings(max_examples=40, deadline=None)
 def test_counts_add_up_and_unscored_is_never_zero(rows: list[dict], clusters: int) -> None:
     rows = [{**r, "item": str(i), "cluster": str(i % clusters)} for i, r in enumerate(rows)]
-    found = {metric.id.split(".", 4)[4]: metric for metric in row_metrics(rows, "x", 0)}
+    found = {metric.id.split(".", 4)[4]: metric for metric in row_metrics(cells(rows, "x", 0))}
     for metric in found.values():
         assert metric.n == metric.scored + metric.unscored + metric.failed == len(rows)
         assert (metric.value is None) == (metric.scored == 0)
@@ -181,7 +221,7 @@ def test_counts_add_up_and_unscored_is_never_zero(rows: list[dict], clusters: in
 
 def test_one_cluster_gives_a_mean_without_interval_and_a_wide_share() -> None:
     rows = [row(item=str(n), score=float(n % 2)) for n in range(10)]
-    found = {metric.id.split(".", 4)[4]: metric for metric in row_metrics(rows, "x", 0)}
+    found = {metric.id.split(".", 4)[4]: metric for metric in row_metrics(cells(rows, "x", 0))}
     assert found["all.tokens"].value == 3 and found["all.tokens"].low is None
     share = found["all.accuracy"]
     assert (share.low, share.high) == pytest.approx(wilson(0.5, 1))
@@ -190,7 +230,7 @@ def test_one_cluster_gives_a_mean_without_interval_and_a_wide_share() -> None:
 def test_several_scorers_have_one_hash_that_follows_each() -> None:
     def hashed(*names: str) -> str:
         rows = [row(item=str(n), scorer_hash=name) for n, name in enumerate(names)]
-        return next(row_metrics(rows, "x", 0)).scorer_hash
+        return next(row_metrics(cells(rows, "x", 0))).scorer_hash
 
     assert hashed("a", "a") == "a"
     assert hashed("a", "b") == hashed("b", "a", "b") not in ("a", "b", hashed("a", "c"))
@@ -201,4 +241,4 @@ def test_groups_are_told_apart_whatever_their_names() -> None:
     rows = [row(item=str(n), domain=name) for n, name in enumerate(names)]
     groups = [cell.group for cell in cells(rows, "x", 0) if cell.group.startswith("domain")]
     assert len(set(groups)) == 4 and not any("." in group or "/" in group for group in groups)
-    assert json.loads(next(row_metrics(rows, "x", 0)).rows) == {"mode": "auto", "task": "t"}
+    assert json.loads(next(row_metrics(cells(rows, "x", 0))).rows) == {"mode": "auto", "task": "t"}

@@ -43,6 +43,7 @@ def test_a_row_holds_all_that_scoring_and_pairing_need(finished) -> None:
     assert {name: row[name] for name in row if name not in ("text", "why", "prompt_hash")} == {
         "task": "charts", "item": f"charts/{record}", "record": record, "record_task": "sum.v2",
         "domain": "charts", "cluster": "picture 3", "difficulty": 7 / 12, "gold": "7",
+        "guess": "20", "majority": 0.0,
         "mode": "think", "chosen": "think", "prompt_tokens": 7, "thinking": "7 is 7",
         "answer": "7", "outcome": "answered", "finish_reason": "stop", "error": "", "tokens": 17,
         "thinking_tokens": 8, "scorer": "number", "scorer_hash": scorer_hash("number"),
@@ -151,3 +152,29 @@ def test_the_head_says_what_was_evaluated(finished, options) -> None:
     head = json.loads((finished / "eval.json").read_text())
     assert head["checkpoint"] == "long" and head["generator"] == "table"
     assert head["options"] == options().model_dump(mode="json")
+
+
+def test_a_task_is_asked_in_its_own_modes_and_blank_pictures_are_not_timed(
+    stores, table, options, tmp_path
+) -> None:
+    blank = StoreTask(source="set", picture="blank", modes=("nothink",))
+    told = options(tasks={"all": StoreTask(source="set"), "blank": blank}, latency_items=4)
+    evaluate(told, stores, table(), "long", "c" * 64, tmp_path)
+    found = {(row["task"], row["mode"]) for row in load_rows(tmp_path)}
+    assert found == {("all", "auto"), ("all", "think"), ("all", "nothink"), ("blank", "nothink")}
+    timed = read_lines(tmp_path / "timing" / "latency.jsonl")
+    assert {row["task"] for row in timed} == {"all"} and len(timed) == 12
+
+
+def test_what_one_checkpoint_is_asked_does_not_depend_on_the_others(options) -> None:
+    tasks = {
+        "a": StoreTask(source="set"),
+        "b": StoreTask(source="set", checkpoints=("final",)),
+        "both": {"kind": "pool", "tasks": ("a", "b")},
+    }
+    told = options(tasks=tasks, checkpoints=("align", "rl", "final"))
+    assert list(told.for_checkpoint({"align"}).tasks) == ["a"]
+    last = told.for_checkpoint({"rl", "final"})
+    assert list(last.tasks) == ["a", "b", "both"] and last.pools == {"both": ("a", "b")}
+    fewer = options(tasks=tasks, checkpoints=("final",)).for_checkpoint({"rl", "final"})
+    assert fewer == last

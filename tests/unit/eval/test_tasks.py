@@ -1,14 +1,17 @@
 """Which items a task has, and what is asked."""
 
 from dataclasses import replace
+from io import BytesIO
 
 import pytest
+from PIL import Image
 
 from pellucid import store
 from pellucid.base.errors import UserError
 from pellucid.eval.tasks import items_of
+from pellucid.eval.tasks.store import majorities
 from pellucid.recipe.eval import StoreTask
-from pellucid.schema.record import Answer, Source, make_record, user
+from pellucid.schema.record import Answer, Source, assistant, make_record, user
 from pellucid.score import SCORERS
 
 
@@ -40,6 +43,46 @@ def test_another_seed_chooses_others(stores, options) -> None:
         return [item.id for item in items_of(told, stores, "t")]
 
     assert chosen(0) == chosen(0) and chosen(0) != chosen(1)
+
+
+def test_two_tasks_over_one_source_draw_the_same_records(stores, options) -> None:
+    told = options(
+        tasks={"a": StoreTask(source="set", limit=5),
+               "b": StoreTask(source="set", limit=5, picture="blank")}
+    )  # fmt: skip
+    one, other = ([item.record.id for item in items_of(told, stores, task)] for task in "ab")
+    assert one == other and len(one) == 5
+
+
+def test_blank_pictures_keep_their_size_and_nothing_else(stores, options) -> None:
+    told = options(tasks={"t": StoreTask(source="set", picture="blank")})
+    for item in items_of(told, stores, "t"):
+        (data,) = item.request(stores["set"], "auto", 9, 0).images
+        with Image.open(BytesIO(data)) as picture:
+            assert picture.size == (16, 16) and picture.getcolors() == [(256, (128, 128, 128))]
+        assert item.record.images[0].sha256 not in data.hex()
+
+
+def test_the_guess_is_the_most_frequent_gold_of_the_task_in_training(tmp_path) -> None:
+    golds = {"count": ["3", "1", "3", "1", "2"], "name": ["b"]}
+    writer = store.Writer(tmp_path)
+    records = [
+        make_record(
+            messages=(user(f"{task} {n}?"), assistant(gold)), images=(), task=task, domain="d",
+            answer=Answer("text", gold), source=Source("other", split, n, "CC0-1.0"),
+        )
+        for task, found in golds.items()
+        for split, told in (("train", found), ("test", ["9"] * 9))
+        for n, gold in enumerate(told)
+    ]  # fmt: skip
+    silent = Source("other", "train", 50, "CC0-1.0")
+    records.append(
+        make_record(messages=(user("?"), assistant("9")), images=(), task="mute", domain="d",
+                    answer=None, source=silent)
+    )  # fmt: skip
+    writer.shard("a", records)
+    writer.finish()
+    assert majorities(store.open(tmp_path)) == {"count": "1", "name": "b"}, "ties: the lesser text"
 
 
 def test_the_asked_for_answer_and_its_pictures_are_hidden(stores, options) -> None:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pellucid.base.errors import DiskError, UserError
 from pellucid.base.paths import ASSETS
-from pellucid.prompt import Detokenizer, Tokenizer
 from pellucid.data.synth.language import scene_text
+from pellucid.prompt import Detokenizer, Tokenizer
 from pellucid.prompt.train_tokenizer import FOLDER, corpus_lines, train
 
 QUICK = settings(deadline=None, max_examples=50, derandomize=True)

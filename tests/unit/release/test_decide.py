@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from pellucid.recipe.release import ReleaseOptions
-from pellucid.release import decide, hash_policy, metrics_read
+from pellucid.release import OVERLAP, decide, hash_policy, metrics_read
 from pellucid.schema.report import Metric
 
 ACCURACY = "eval.long.charts.auto.all.accuracy"
@@ -100,3 +100,26 @@ def test_the_policy_hash_follows_the_policy() -> None:
 def test_what_a_policy_reads() -> None:
     ids, pairs = metrics_read(policy(floor=FLOOR, cut=CEILING, steady=STEADY), "long")
     assert ids == sorted([ACCURACY, BASE, CUT]) and pairs == [(ACCURACY, BASE)]
+
+
+def test_better_wants_the_whole_interval_above_the_line() -> None:
+    other = "eval.long.charts.nothink.all.accuracy"
+    think = "eval.final.charts.think.all.accuracy"
+    told = {"kind": "better", "metric": think, "than": other.replace("long", "final")}
+    new = think.replace("final", "long")
+    metrics = {name: metric(name, 0.4, 0.5, 0.6) for name in (new, other)}
+    pairs = {(new, other): metric("difference", 0.11, 0.2, 0.29, method="paired-bootstrap")}
+    for by, outcome in ((0.1, "PASS"), (0.11, "PASS"), (0.2, "INCONCLUSIVE"), (0.31, "FAIL")):
+        (check,) = decide(policy(b={**told, "by": by}), metrics, pairs, "", "long").checks
+        assert check.outcome == outcome, by
+    assert check.evidence == (new, other) and "better by 0.31" in check.why
+    assert metrics_read(policy(b=told), "long") == (sorted((new, other)), [(new, other)])
+
+
+def test_the_overlap_is_read_where_it_is_asked_for() -> None:
+    options = policy(floor=FLOOR, unseen={"kind": "no_overlap"})
+    ids, pairs = metrics_read(options, "long")
+    assert ids == [ACCURACY, OVERLAP] and pairs == []
+    assert decide(options, METRICS, {}, "", "long").outcome == "INCONCLUSIVE"
+    found = Metric(OVERLAP, 2.0, 2.0, 2.0, 9, 9, 0, 0, "count", 0, "records")
+    assert decide(options, {**METRICS, OVERLAP: found}, {}, "", "long").outcome == "FAIL"

@@ -17,8 +17,10 @@ from pellucid.model import checkpoint
 from pellucid.prompt.render import Renderer
 from pellucid.recipe.model import BuildModel, DecoderOptions, DynamicImages, VisionOptions
 from pellucid.recipe.rl import RlOptions
+from pellucid.rl.prompts import Entry, survey
+from pellucid.rl.setting import Setting
 from pellucid.schema.record import Answer, Record, Source, Turn, assistant, make_record, user
-from pellucid.store import LedgerRow, MixRow, Store, Writer, write_mix
+from pellucid.store import LedgerRow, MixRow, Store, Writer, read_mix, write_mix
 
 TINY = BuildModel(
     images=DynamicImages(min_patches=4, max_patches=9),
@@ -44,6 +46,11 @@ class World:
     @property
     def mix(self) -> Path:
         return self.root / "mix"
+
+    @property
+    def probe(self) -> Path:
+        """A mix of three of the records; that they are learnt from too is no matter here."""
+        return self.root / "probe"
 
     @property
     def stores(self) -> Store:
@@ -107,6 +114,8 @@ def make_world(root: Path) -> World:
     writer.finish()
     rows = [MixRow(record.id, 1 + (index == 0), "as_is") for index, record in enumerate(records)]
     write_mix(root / "mix", rows, [LedgerRow(0, "toy", row.id, "kept", "") for row in rows])
+    asked = [MixRow(record.id, 1, "as_is") for record in records[1:4]]
+    write_mix(root / "probe", asked, [LedgerRow(0, "toy", row.id, "kept", "") for row in asked])
     renderer = Renderer.build(TINY)
     model = checkpoint.build(TINY, 0, renderer)
     speak_little(model, renderer)
@@ -128,6 +137,18 @@ def make_options(**changes: object) -> RlOptions:
         "pack_tokens": 120,
     }
     return RlOptions.model_validate({**fields, **changes})
+
+
+def make_setting(world: World, folder: Path, **changes: object) -> Setting:
+    """The fixed side of a job on the world's model."""
+    options, loaded = make_options(**changes), checkpoint.load(world.model)
+    return Setting(folder, options, world.stores, loaded, 5, 8, "cpu", "float32")
+
+
+def entries(setting: Setting, mix: Path) -> tuple[Entry, ...]:
+    """What can be asked of a mix."""
+    rows, told = read_mix(mix).rows, setting.loaded.renderer
+    return survey("toy", setting.options, rows, setting.stores, told, 96).entries
 
 
 @pytest.fixture(scope="session")

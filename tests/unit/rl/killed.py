@@ -22,7 +22,9 @@ from pellucid.rl.loop import train_rl
 def work(root: Path, folder: Path, options: RlOptions) -> None:
     torch.set_num_threads(1)
     opened = store.open(root / "data")
-    train_rl(options, root / "mix", opened, root / "model", folder, 3, "cpu", "float32")
+    probe = root / "probe" if options.probe else None
+    start = root / "model"
+    train_rl(options, root / "mix", opened, start, folder, 3, "cpu", "float32", probe_folder=probe)
 
 
 def child(*arguments: object) -> int:
@@ -34,10 +36,11 @@ def child(*arguments: object) -> int:
 
 
 def marks(folder: Path) -> int:
-    """How far a run has come: rollout batches and lines of the log."""
+    """How far a run has come: chunks of answers, rollout batches and lines of the log."""
     log = folder / "log.jsonl"
     lines = log.read_bytes().count(b"\n") if log.exists() else 0
-    return lines + len(list(folder.glob("rollouts/batch-*.jsonl")))
+    found = ("rollouts/batch-*.jsonl", "pass_rates.parquet", "probe/*/*.jsonl", "probe.parquet")
+    return lines + sum(len(list(folder.glob(pattern))) for pattern in found)
 
 
 def main() -> int:
@@ -47,7 +50,7 @@ def main() -> int:
     for kill in range(int(sys.argv[4])):
         pid = child(root, folder, options)
         deadline = time.monotonic() + 20
-        while time.monotonic() < deadline and marks(folder) < 2 * (kill + 1):
+        while time.monotonic() < deadline and marks(folder) < 1 + 2 * kill:
             time.sleep(0.002)
         time.sleep(chance.random() * 0.1)
         os.kill(pid, signal.SIGKILL)

@@ -20,7 +20,10 @@ KILLED = Path(__file__).with_name("killed.py")
 
 
 def train(world: World, folder: Path, options: RlOptions, dtype: str = "float32") -> None:
-    train_rl(options, world.mix, world.stores, world.model, folder, 3, "cpu", dtype)
+    probe = world.probe if options.probe else None
+    train_rl(
+        options, world.mix, world.stores, world.model, folder, 3, "cpu", dtype, probe_folder=probe
+    )
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -37,14 +40,20 @@ def log(folder: Path) -> list[dict]:
 
 
 def test_killed_and_resumed_equals_unbroken(world: World, tmp_path: Path) -> None:
-    options = make_options(rewards={"accuracy": 0.5, "format": 0.1, "length": 0.4}, batches=3)
+    options = make_options(
+        rewards={"accuracy": 0.5, "format": 0.1, "length": 0.4},
+        batches=3,
+        pass_rate={"prompts": 6, "samples": 4, "low": 0, "high": 0.8},
+        probe={"mix": "probe", "samples": 2},
+    )
     train(world, tmp_path / "whole", options)
     told = json.dumps(options.model_dump(mode="json"))
-    command = [sys.executable, str(KILLED), str(world.root), str(tmp_path / "killed"), told, "3"]
+    command = [sys.executable, str(KILLED), str(world.root), str(tmp_path / "killed"), told, "6"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "killed" in done.stdout, "every child ended before its kill"
     assert "resumed after rollout batch" in done.stderr
+    assert "resumed" in done.stderr and done.stdout.count("killed") >= 4
     whole, killed = files(tmp_path / "whole"), files(tmp_path / "killed")
     assert whole.keys() == killed.keys()
     assert [name for name in whole if whole[name] != killed[name]] == []

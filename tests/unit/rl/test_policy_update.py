@@ -12,7 +12,7 @@ from pellucid.infer.engine import Engine
 from pellucid.model.checkpoint import Loaded, load
 from pellucid.model.processor import Processor
 from pellucid.rl.policy import Policy
-from pellucid.rl.prompts import find_prompts
+from pellucid.rl.prompts import Prompts, survey
 from pellucid.rl.rollout import Sample, read_samples, roll_out
 from pellucid.rl.update import Place, update
 from pellucid.store import read_mix
@@ -32,7 +32,8 @@ def loaded(world: World) -> Loaded:
 def rolled(world: World, loaded: Loaded, path: Path, **changes) -> list[Sample]:
     options = make_options(prompts_per_batch=6, group_size=4, **changes)
     rows = read_mix(world.mix).rows
-    prompts = find_prompts(path.parent, options, rows, world.stores, loaded.renderer, 96, 7)
+    found = survey("toy", options, rows, world.stores, loaded.renderer, 96)
+    prompts = Prompts(found.entries, options.prompts_per_batch, 7)
     engine = Engine(loaded.model, Processor(loaded.renderer), 6, 80, "tiny")
     roll_out(options, prompts.batch(0), world.stores, engine, 11, path)
     return read_samples(path)
@@ -203,3 +204,41 @@ def test_numbers_that_are_not_finite_stop_the_update(
             SECOND, samples, make_options(), policy(world, loaded), optimizers(loaded), "float32"
         )
     assert torch.equal(before, loaded.model.decoder.lm_head.weight)
+
+
+def test_answers_of_a_row_do_not_see_each_other(
+    world: World, loaded: Loaded, tmp_path: Path
+) -> None:
+    samples = rolled(world, loaded, tmp_path / "a.jsonl")
+    told = policy(world, loaded, pack=1000)
+    row = next(row for row in told.packs(samples) if row[0].record == world.records[1].id)
+    assert len(row) >= 4 and len({one.prompt for one in row}) == 1
+    together = told.logprobs(row).detach().split([len(one.ids) for one in row])
+    for one, found in zip(row, together, strict=True):
+        torch.testing.assert_close(told.logprobs([one]).detach(), found, rtol=0, atol=1e-5)
+
+
+def test_auto_draws_the_mode_token_and_learns_it(
+    world: World, loaded: Loaded, tmp_path: Path
+) -> None:
+    modes = loaded.renderer.think_id, loaded.renderer.nothink_id
+    with torch.no_grad():
+        loaded.model.decoder.lm_head.weight[list(modes), 0] = 2.0
+    samples = rolled(world, loaded, tmp_path / "a.jsonl", mode="auto", max_new_tokens=4)
+    assert {sample.mode for sample in samples} == {"auto"}
+    assert {sample.ids[0] for sample in samples} == set(modes)
+    assert {sample.chosen for sample in samples} == {"think", "nothink"}
+    # Reward one choice over the other, whatever was said after it.
+    paid = [
+        replace(one, advantage=1.0 if one.chosen == "nothink" else -1.0, signal=True)
+        for one in samples
+    ]
+    told, steps = policy(world, loaded), optimizers(loaded, decoder=1e-2)
+
+    def chance() -> float:
+        firsts = [told.logprobs([one])[0].detach() for one in paid if one.chosen == "nothink"]
+        return float(torch.stack(firsts).mean().exp())
+
+    before = chance()
+    update(FIRST, paid, make_options(max_new_tokens=4), told, steps, "float32")
+    assert chance() > before + 0.01

@@ -1,4 +1,7 @@
-"""Tasks by the `kind` of their options: each says which items it asks, and how they are scored."""
+"""Tasks by the `kind` of their options: each says which items it asks, and how they are scored.
+
+A pool is no such task: it asks nothing, and its metrics are made of the rows of others.
+"""
 
 from collections.abc import Mapping
 
@@ -24,6 +27,6 @@ def items_of(options: EvalOptions, stores: Mapping[str, Store], task: str) -> li
     Raises:
         UserError: the task or its source is unknown, it has no items, or no scorer checks them.
     """
-    told = pick(options.tasks, task, "eval.tasks")
+    told = pick(options.store_tasks, task, "eval.tasks")
     opened = pick(stores, told.source, f"eval.tasks.{task}.source")
     return TASKS[told.kind](task, told, opened, options.seed)

@@ -5,6 +5,8 @@ Leaves out on purpose: prompts of its own. The question is the record's, word fo
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
 from typing import Any
 
 from pellucid.schema.evidence import Evidence
@@ -26,6 +28,10 @@ class Item:
     """Images that `messages` show, in the order that their parts index."""
     scorer: str
     """Name in `score.SCORERS`."""
+    guess: str | None = None
+    """The most frequent gold of its kind in training; None where training has none."""
+    blank: bool = False
+    """Whether its pictures are hidden behind grey ones."""
 
     @property
     def cluster(self) -> str:
@@ -44,7 +50,10 @@ class Item:
         return Request(
             id=f"{self.id}/{mode}",
             messages=self.messages,
-            images=tuple(store.image(image.sha256) for image in self.images),
+            images=tuple(
+                grey(image.width, image.height) if self.blank else store.image(image.sha256)
+                for image in self.images
+            ),
             mode=mode,
             max_new_tokens=max_new_tokens,
             seed=seed,
@@ -53,6 +62,16 @@ class Item:
     def evidence(self, max_new_tokens: int) -> Evidence:
         """What the scorer may know."""
         return Evidence(self.record.answer, self.record.evidence, max_new_tokens)
+
+
+@lru_cache(maxsize=64)
+def grey(width: int, height: int) -> bytes:
+    """An evenly mid-grey PNG of a size in pixels."""
+    from PIL import Image
+
+    out = BytesIO()
+    Image.new("RGB", (width, height), (128, 128, 128)).save(out, "PNG")
+    return out.getvalue()
 
 
 Items = Callable[[str, Any, Store, int], list[Item]]

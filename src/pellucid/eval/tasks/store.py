@@ -2,8 +2,13 @@
 
 The last assistant turn is the answer that is asked for: it is hidden, and so are images that only
 it shows. Earlier turns stay as they are.
+
+Each item knows the majority answer: the most frequent gold of the same record task among the
+source's training records.
 """
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 from pellucid.base.errors import Problem, UserError
@@ -30,10 +35,12 @@ def items(name: str, options: StoreTask, store: Store, seed: int) -> list[Item]:
     found = store.records(split=options.split, tasks=options.tasks)
     records = [record for record in found if record.answer is not None]
     _refuse(name, options, records)
-    chosen = [_item(name, record) for record in records]
+    guesses = majorities(store)
+    chosen = [_item(name, options, record, guesses) for record in records]
     if options.limit is None:
         return chosen
-    drawn = sorted(chosen, key=lambda item: derive(seed, "limit", item.id))[: options.limit]
+    # By record, so that tasks over one source ask the same: blank pictures beside real ones.
+    drawn = sorted(chosen, key=lambda item: derive(seed, "limit", item.record.id))[: options.limit]
     kept = {item.id for item in drawn}
     return [item for item in chosen if item.id in kept]
 
@@ -52,12 +59,31 @@ def _refuse(name: str, options: StoreTask, records: list[Record]) -> None:
         raise UserError(Problem(field, unknown, rule, "choose other tasks of the source"))
 
 
-def _item(task: str, record: Record) -> Item:
+def majorities(store: Store) -> dict[str, str]:
+    """Record task -> its most frequent gold in the training split; ties go to the lesser text."""
+    found: dict[str, Counter[str]] = {}
+    for row in store.facts().select(["split", "task", "gold"]).to_pylist():
+        if row["split"] == "train" and row["gold"] is not None:
+            found.setdefault(row["task"], Counter())[row["gold"]] += 1
+    return {
+        task: min(counts, key=lambda gold: (-counts[gold], gold)) for task, counts in found.items()
+    }
+
+
+def _item(task: str, options: StoreTask, record: Record, guesses: Mapping[str, str]) -> Item:
     assert record.answer is not None, "an item has a gold answer"
     turns = record.messages
     asked = turns[:-1] if turns[-1].role == "assistant" else turns
     messages, images = _shown(asked, record.images)
-    return Item(f"{task}/{record.id}", record, messages, images, KINDS[record.answer.kind])
+    return Item(
+        f"{task}/{record.id}",
+        record,
+        messages,
+        images,
+        KINDS[record.answer.kind],
+        guesses.get(record.task),
+        options.picture == "blank",
+    )
 
 
 def _shown(

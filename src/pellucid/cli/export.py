@@ -1,0 +1,29 @@
+"""`pellucid export`: a checkpoint of a run as a folder to ship or to start from."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pellucid.cli.options import DEFAULT_HOME, Home, Json, RunName
+from pellucid.cli.show import print_fields, print_json
+
+
+def export(
+    run: RunName,
+    to: Annotated[Path, typer.Option("--to", help="New folder to write.", metavar="FOLDER")],
+    checkpoint: Annotated[
+        str, typer.Option("--checkpoint", help="init, a stage, rl, or final.", metavar="NAME")
+    ] = "final",
+    half: Annotated[bool, typer.Option("--half", help="Write 16-bit weights.")] = False,
+    home: Home = DEFAULT_HOME,
+    json_: Json = False,
+) -> None:
+    """Export a checkpoint with its recipe, log, hashes and the pictures it was trained on.
+
+    Example: pellucid export smoke --to my-model --half
+    """
+    from pellucid.flow.export import export as exporting
+
+    told = exporting(home, run, to, checkpoint, half).as_dict()
+    print_json(told) if json_ else print_fields(told)

@@ -1,0 +1,48 @@
+"""Rules of RL's prompts: a range that holds something, and a probe on records that nobody learns.
+
+Leaves out on purpose: what only the model can tell (how many prompts have the pass rate asked for).
+"""
+
+from collections.abc import Iterator
+
+from pellucid.base.errors import Problem
+from pellucid.recipe.recipe import Recipe
+from pellucid.recipe.rl import RlOptions
+
+
+def prompts(recipe: Recipe, options: RlOptions) -> Iterator[Problem]:
+    """Prompts can be chosen, and the probe shares no record with what is learnt from."""
+    yield from _pass_rate(options)
+    probe = options.probe
+    if probe is None or not {probe.mix, options.mix} <= recipe.data.mixes.keys():
+        return
+    learnt = {options.mix, *(stage.mix for stage in recipe.train.stages)} & recipe.data.mixes.keys()
+    known = {
+        take.source: name
+        for name in sorted(learnt)
+        for take in recipe.data.mixes[name].take
+        if take.split == "validation"
+    }
+    for index, take in enumerate(recipe.data.mixes[probe.mix].take):
+        at = f"data.mixes.{probe.mix}.take.{index}"
+        if take.split != "validation":
+            rule = "feeds rl.probe, which must ask what is not trained on"
+            yield Problem(f"{at}.split", take.split, rule, "set validation")
+        elif take.source in known:
+            name = known[take.source]
+            rule = f"feeds rl.probe, and data.mixes.{name} trains on validation records of it"
+            fix = f"let data.mixes.{name} take its train split"
+            yield Problem(f"{at}.source", take.source, rule, fix)
+
+
+def _pass_rate(options: RlOptions) -> Iterator[Problem]:
+    chosen = options.pass_rate
+    if chosen is None:
+        return
+    if chosen.low > chosen.high:
+        rule = f"exceeds rl.pass_rate.high={chosen.high}"
+        fix = "lower the first or raise the second"
+        yield Problem("rl.pass_rate.low", chosen.low, rule, fix)
+    if chosen.prompts < options.prompts_per_batch:
+        rule = f"is fewer than rl.prompts_per_batch={options.prompts_per_batch}"
+        yield Problem("rl.pass_rate.prompts", chosen.prompts, rule, "raise it")
