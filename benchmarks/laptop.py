@@ -1,0 +1,141 @@
+"""The figures of the laptop recipe: what a finished run reached beside what is asked of it.
+
+    .venv/bin/python benchmarks/laptop.py                       figures of runs/laptop
+    .venv/bin/python benchmarks/laptop.py --run                 a fresh run first, with time and memory
+    .venv/bin/python benchmarks/laptop.py --run --set dtype=bfloat16
+
+Reads report.json and nothing else. Exit code 1 when a figure is missed, so that CI can ask.
+Memory is the summed PSS of the process tree, sampled twice a second.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+PELLUCID = Path(sys.executable).with_name("pellucid")
+FAMILIES = ("charts", "documents", "geometry", "screens", "shapes")
+POOL = "eval.final.scenes"
+
+
+class Figure(NamedTuple):
+    """One line of the table."""
+
+    name: str
+    found: str
+    asked: str
+    reached: bool
+
+
+def figures(report: dict[str, Any]) -> Iterator[Figure]:
+    """What the recipe is asked for."""
+    metrics = {metric["id"]: metric for metric in report["metrics"]}
+
+    def value(id: str, field: str = "value") -> float:
+        return float(metrics[id][field])
+
+    def shown(id: str) -> str:
+        one = metrics[id]
+        return f"{one['value']:.3f} [{one['low']:.3f}, {one['high']:.3f}] n={one['n']}"
+
+    mean, least = f"{POOL}.auto.all.mean_accuracy", f"{POOL}.auto.all.min_accuracy"
+    yield Figure("auto, mean of families", shown(mean), ">= 0.70", value(mean) >= 0.70)
+    yield Figure("auto, lowest family", shown(least), ">= 0.40", value(least) >= 0.40)
+    for family in FAMILIES:
+        final, align = (
+            value(f"eval.{checkpoint}.{family}.auto.all.accuracy")
+            for checkpoint in ("final", "align")
+        )
+        found = f"{align:.3f} -> {final:.3f}"
+        yield Figure(f"{family}: align -> final", found, "+0.10", final - align >= 0.10)
+    gain = f"{POOL}.think.domain-arithmetic.gain"
+    reached = value(gain) >= 0.10 and value(gain, "low") > 0
+    yield Figure("arithmetic: think - nothink", shown(gain), ">= 0.10, low > 0", reached)
+    gain = f"{POOL}.think.domain-perception.gain"
+    yield Figure("perception: think - nothink", shown(gain), "high < 0.02", value(gain, "high") < 0.02)
+    ratio = f"{POOL}.nothink.domain-perception.token_ratio"
+    yield Figure("  tokens, nothink / think", shown(ratio), "< 0.333", value(ratio) < 1 / 3)
+    for domain, least_share in (("perception", 0.0), ("arithmetic", 0.95)):
+        chose = f"{POOL}.auto.domain-{domain}.chose_think"
+        share = value(chose)
+        reached = share >= least_share if least_share else share <= 0.05
+        asked = ">= 0.95" if least_share else "<= 0.05"
+        yield Figure(f"auto thinks about {domain}", shown(chose), asked, reached)
+    gain, ratio = f"{POOL}.auto.all.auto_gain", f"{POOL}.auto.all.token_ratio"
+    yield Figure("auto - better forced mode", shown(gain), ">= -0.01", value(gain) >= -0.01)
+    yield Figure("  tokens, auto / think", shown(ratio), "< 0.5", value(ratio) < 0.5)
+    yield from _reinforcement(metrics, shown, value)
+
+
+def _reinforcement(metrics: dict[str, Any], shown: Any, value: Any) -> Iterator[Figure]:
+    gain = "rl.probe.gain"
+    yield Figure("RL: accuracy on fresh samples", shown(gain), "low > 0", value(gain, "low") > 0)
+    clipped, truncated = value("rl.clipped"), value("rl.truncated")
+    yield Figure("  clipped fraction", f"{clipped:.4f}", "0.001 to 0.5", 0.001 <= clipped <= 0.5)
+    yield Figure("  truncated rollouts", f"{truncated:.4f}", "< 0.02", truncated < 0.02)
+
+
+def pss_bytes(root: int) -> int:
+    """Summed PSS of a process and its descendants; what has just ended counts nothing."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        children.setdefault(parent, []).append(int(stat.parent.name))
+    total, waiting = 0, [root]
+    while waiting:
+        pid = waiting.pop()
+        waiting += children.get(pid, [])
+        try:
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return total
+
+
+def run(home: Path, overrides: list[str]) -> None:
+    """A fresh run; prints its time and its memory."""
+    told = [part for override in overrides for part in ("--set", override)]
+    start, peak = time.perf_counter(), 0
+    process = subprocess.Popen([str(PELLUCID), "run", "laptop", "--home", str(home), *told])
+    while process.poll() is None:
+        peak = max(peak, pss_bytes(process.pid))
+        time.sleep(0.5)
+    seconds = time.perf_counter() - start
+    print(f"run: {seconds / 60:.1f} minutes, peak PSS {peak / 2**30:.2f} GiB, {' '.join(overrides)}")
+
+
+def show(home: Path) -> bool:
+    """Print the table of a finished run; whether everything was reached."""
+    report = json.loads((home / "laptop" / "report" / "report.json").read_text("utf-8"))
+    found = list(figures(report))
+    for one in found:
+        mark = "reached" if one.reached else "MISSED"
+        print(f"{one.name:<31} {one.found:<32} {one.asked:<18} {mark}")
+    return all(one.reached for one in found)
+
+
+def main() -> None:
+    """Run if asked, then print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--home", type=Path, default=Path("runs"), help="workspace of the run")
+    parser.add_argument("--run", action="store_true", help="run the recipe in a fresh workspace")
+    parser.add_argument("--set", action="append", default=[], help="override of the recipe")
+    told = parser.parse_args()
+    if not told.run:
+        sys.exit(0 if show(told.home) else 1)
+    with tempfile.TemporaryDirectory() as home:
+        run(Path(home), told.set)
+        sys.exit(0 if show(Path(home)) else 1)
+
+
+if __name__ == "__main__":
+    main()
