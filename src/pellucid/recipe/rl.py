@@ -103,7 +103,7 @@ class RlOptions(Options):
     slots: int = Field(16, ge=1)
     """Rollouts generated side by side; fixed, so that none depends on its neighbours."""
     pack_tokens: int = Field(4096, ge=16)
-    """Longest packed sequence of an update's micro-batch."""
+    """Longest row of an update, a prompt with answers of its group; a longer group is split."""
     clip_norm: float = Field(1.0, gt=0)
     """Largest norm of the whole gradient."""
     seed: int = Field(0, ge=0, lt=2**48)
