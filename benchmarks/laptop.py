@@ -75,7 +75,7 @@ def figures(report: dict[str, Any]) -> Iterator[Figure]:
 def _reinforcement(metrics: dict[str, Any], shown: Any, value: Any) -> Iterator[Figure]:
     gain = "rl.probe.gain"
     yield Figure("RL: accuracy on fresh samples", shown(gain), "low > 0", value(gain, "low") > 0)
-    clipped, truncated = value("rl.clipped"), value("rl.truncated")
+    clipped, truncated = value("rl.clipped.mean"), value("rl.truncated.mean")
     yield Figure("  clipped fraction", f"{clipped:.4f}", "0.001 to 0.5", 0.001 <= clipped <= 0.5)
     yield Figure("  truncated rollouts", f"{truncated:.4f}", "< 0.02", truncated < 0.02)
 

@@ -18,7 +18,6 @@ from pellucid.base.paths import write_text
 from pellucid.base.seeds import derive
 from pellucid.data.splits import Key, content_keys
 from pellucid.recipe.data import Mix, Take
-from pellucid.schema.record import SPLITS
 from pellucid.store import LedgerRow, MixRow, Store, write_mix
 from pellucid.store.mixes import MixMode
 
@@ -27,6 +26,10 @@ SUMMARY = "summary.json"
 
 OVERLAP = "same pictures, question and gold as a record of a held-out split"
 BEYOND = "beyond count"
+
+_FACTS = ["id", "split", "task", "mode", "can_think"]
+_Facts = Sequence[Mapping[str, Any]]
+"""Rows of a source in stable order, with the columns `_FACTS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +66,25 @@ def build_mix(
         UserError: an ingredient matches nothing, or too little for its count or its mode; the share
             of thinking cannot be met. The message names the nearest that can.
     """
-    keys = {
-        split: {source: content_keys(store, split) for source, store in stores.items()}
-        for split in SPLITS
-    }
+    keys = {source: content_keys(store) for source, store in stores.items()}
     held = {
-        split: {key for by_id in keys[split].values() for key in by_id.values()} for split in SPLITS
+        split: {key for by_split in keys.values() for key in by_split[split].values()}
+        for split in ("validation", "test")
     }
+    facts: dict[str, list[dict[str, Any]]] = {}
     picks: list[_Pick] = []
     ledger: list[LedgerRow] = []
     for index, take in enumerate(options.take):
         at = f"data.mixes.{name}.take.{index}"
         store = pick(stores, take.source, f"{at}.source")
+        if take.source not in facts:
+            facts[take.source] = store.facts().select(_FACTS).to_pylist()
+        rows = facts[take.source]
         taken = {(item.id, item.mode) for item in picks}
         others = held["test"] | (held["validation"] if take.split == "train" else set())
-        reasons = _reasons(take, store, keys[take.split][take.source], others, taken)
-        chosen = _choose(at, take, store, reasons, derive(seed, "mix", options.seed))
-        picks += chosen
-        ledger += _ledger(index, take, store, reasons)
+        reasons = _reasons(take, rows, keys[take.source][take.split], others, taken)
+        picks += _choose(at, take, rows, reasons, derive(seed, "mix", options.seed))
+        ledger += _ledger(index, take, reasons)
     if options.think_share is not None:
         picks = _share(name, options.think_share, picks, derive(seed, "think", options.seed))
     write_mix(folder, [_row(item) for item in picks], ledger)
@@ -90,14 +94,14 @@ def build_mix(
 
 def _reasons(
     take: Take,
-    store: Store,
+    rows: _Facts,
     keys: Mapping[str, Key],
     held: set[Key],
     taken: set[tuple[str, MixMode]],
 ) -> dict[str, str]:
     """Record id -> why it is left out, empty for candidates; in stable order."""
     reasons = {}
-    for row in store.facts().to_pylist():
+    for row in rows:
         if row["split"] != take.split:
             reason = f"other split: {row['split']}"
         elif take.tasks and row["task"] not in take.tasks:
@@ -112,9 +116,9 @@ def _reasons(
     return reasons
 
 
-def _choose(at: str, take: Take, store: Store, reasons: dict[str, str], seed: int) -> list[_Pick]:
+def _choose(at: str, take: Take, facts: _Facts, reasons: dict[str, str], seed: int) -> list[_Pick]:
     """The records taken, in stable order; marks those beyond the count in `reasons`."""
-    rows = [row for row in store.facts().to_pylist() if not reasons[row["id"]]]
+    rows = [row for row in facts if not reasons[row["id"]]]
     if not rows:
         counts = dict(Counter(reasons.values()).most_common(3))
         fix = "check the split and the tasks; left out: " + (str(counts) if counts else "nothing")
@@ -147,9 +151,7 @@ def _mode(take: Take, row: Mapping[str, Any]) -> MixMode:
     return "think" if row["mode"] == "think" else "nothink"
 
 
-def _ledger(
-    index: int, take: Take, store: Store, reasons: Mapping[str, str]
-) -> Iterator[LedgerRow]:
+def _ledger(index: int, take: Take, reasons: Mapping[str, str]) -> Iterator[LedgerRow]:
     for id, reason in reasons.items():
         yield LedgerRow(index, take.source, id, "dropped" if reason else "kept", reason)
 

@@ -11,7 +11,7 @@ from typing import final
 
 from pellucid.base.seeds import derive
 from pellucid.recipe.data import SplitShares
-from pellucid.schema.record import Record, Split
+from pellucid.schema.record import SPLITS, Record, Split
 from pellucid.store import Store
 
 
@@ -74,9 +74,12 @@ def content_key(store: Store, record: Record) -> Key:
     return _key(store, [image.sha256 for image in record.images], question, gold)
 
 
-def content_keys(store: Store, split: Split) -> dict[str, Key]:
-    """The key of every record of one split, by record id; without reading what it leaves out."""
-    return {one.id: _key(store, one.images, one.question, one.gold) for one in store.asked(split)}
+def content_keys(store: Store) -> dict[Split, dict[str, Key]]:
+    """The key of every record by split and record id; without reading what keys leave out."""
+    found: dict[Split, dict[str, Key]] = {split: {} for split in SPLITS}
+    for one in store.asked():
+        found[one.split][one.id] = _key(store, one.images, one.question, one.gold)
+    return found
 
 
 def _key(store: Store, images: Iterable[str], question: str, gold: str) -> Key:

@@ -1,7 +1,7 @@
 """A mix on disk: a frozen table of (record id, repeat, mode), and the ledger of its making."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -51,9 +51,15 @@ class LedgerRow:
 class Mix:
     """A frozen mix."""
 
+    folder: Path
     rows: tuple[MixRow, ...]
-    ledger: tuple[LedgerRow, ...]
-    """One row per ingredient and record of its source."""
+
+    @property
+    def ledger(self) -> tuple[LedgerRow, ...]:
+        """One row per ingredient and record of its source; read when asked for, as it is long."""
+        with boundary("reading the ledger of the mix"):
+            table = arrow.read_table(self.folder / layout.LEDGER)
+        return tuple(LedgerRow(**row) for row in table.to_pylist())
 
 
 def write_mix(folder: Path, rows: Sequence[MixRow], ledger: Sequence[LedgerRow]) -> None:
@@ -76,9 +82,9 @@ def read_mix(folder: Path) -> Mix:
         raise UserError(Problem("mix", str(folder), "is not a mix", fix))
     with boundary("reading the mix"):
         rows = arrow.read_table(folder / layout.MIX).to_pylist()
-        ledger = arrow.read_table(folder / layout.LEDGER).to_pylist()
-    return Mix(tuple(MixRow(**row) for row in rows), tuple(LedgerRow(**row) for row in ledger))
+    return Mix(folder, tuple(MixRow(**row) for row in rows))
 
 
 def _table(rows: Sequence[MixRow] | Sequence[LedgerRow], schema: pa.Schema) -> pa.Table:
-    return pa.Table.from_pylist([asdict(row) for row in rows], schema=schema)
+    columns = {name: [getattr(row, name) for row in rows] for name in schema.names}
+    return pa.table(columns, schema=schema)

@@ -119,16 +119,10 @@ class Store:
         """Hash of an image's size and RGB pixels: equal for equal pictures in different files."""
         return self._images[sha256][1]
 
-    def asked(self, split: Split | None = None) -> Iterator[Asked]:
-        """What each record shows, asks and holds true, shard by shard; nothing else is read.
-
-        Args:
-            split: only this split; all when None.
-        """
+    def asked(self) -> Iterator[Asked]:
+        """What each record shows, asks and holds true, shard by shard; nothing else is read."""
         for path in self._files:
             for row in arrow.read_table(path, _ASKED).to_pylist():
-                if split is not None and row["source"]["split"] != split:
-                    continue
                 texts = {
                     role: [_text(turn) for turn in row["messages"] if turn["role"] == role]
                     for role in ("user", "assistant")
