@@ -23,7 +23,7 @@ from pellucid.schema.artifact import Artifact
 if TYPE_CHECKING:
     from pellucid.store import Store
 
-VERSION = 2
+VERSION = 3
 """Of the jobs whose work is wired here and nowhere else (init, release)."""
 
 

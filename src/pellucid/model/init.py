@@ -6,6 +6,7 @@ neither PyTorch's global random state nor the order of construction matters.
     matrices            N(0, 1 / fan_in): unit variance in, unit variance out
     into the residual   the same, divided by sqrt(2 * layers): depth does not inflate the stream
     token embedding     N(0, 0.02^2), also an untied head: first logits are near uniform
+    patch embedding     every filter sums to zero, so an evenly grey or white patch is no news
     position table      N(0, 0.4^2): as loud as content, so that place is known from the first step
     projector's last    shrunk so that image features start about as large as token embeddings
     norms, biases       1 and 0
@@ -57,6 +58,8 @@ def init_weights(
                 std *= PROJECTOR_SHRINK
             generator = torch.Generator().manual_seed(derive(seed, "weights", name))
             parameter.copy_(torch.randn(parameter.shape, generator=generator) * std)
+            if "patch_embedding" in name:
+                parameter.sub_(parameter.flatten(1).mean(1).view(-1, *[1] * (parameter.ndim - 1)))
         if module in (None, "decoder"):
             _clear_padding(model.get_input_embeddings())
 

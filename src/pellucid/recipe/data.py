@@ -101,6 +101,30 @@ class DocumentsScene(SceneOptions):
     """Largest image side."""
 
 
+class PagesScene(SceneOptions):
+    """Pages of digits, numbers and words in cells: nothing but text to read."""
+
+    kind: Literal["pages"] = "pages"
+    columns: int = Field(2, ge=1, le=8)
+    """Cells across."""
+    rows: int = Field(4, ge=1, le=8)
+    """Cells down."""
+    max_digits: int = Field(3, ge=1, le=6)
+    """Most digits of a number."""
+    word_share: float = Field(0.0, ge=0, le=1)
+    """Share of cells that hold a word."""
+    jitter: float = Field(1.0, ge=0, le=1)
+    """How much of a cell's free room a text may move into; 0 for the same place in every cell."""
+    min_font_px: int = Field(9, ge=8, le=20)
+    """Smallest font."""
+    max_font_px: int = Field(13, ge=8, le=20)
+    """Largest font."""
+    min_side_px: int = Field(128, ge=64, le=512)
+    """Smallest image side."""
+    max_side_px: int = Field(128, ge=64, le=1024)
+    """Largest image side."""
+
+
 class SumsScene(SceneOptions):
     """Arithmetic without a picture, written as the steps of all families write it."""
 
@@ -129,6 +153,7 @@ Scene = Annotated[
     ChartsScene
     | DocumentsScene
     | GeometryScene
+    | PagesScene
     | SafetyScene
     | ScreensScene
     | ShapesScene

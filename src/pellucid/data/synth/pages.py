@@ -1,0 +1,101 @@
+"""Pages of digits, numbers and words in cells: nothing but text to read, row by row.
+
+What reading is learnt from. A digit in the same place of every cell is learnt in a few hundred
+pages; the same digits anywhere in a cell, or as parts of numbers, in many thousand, unless the easy
+pages come first (docs/LOG.md). Leaves out on purpose: questions; other families ask.
+"""
+
+from random import Random
+
+from PIL import Image, ImageDraw
+
+from pellucid.base.seeds import derive
+from pellucid.data.synth.base import (
+    BACKGROUNDS,
+    INK,
+    Ask,
+    Item,
+    Rgb,
+    Scene,
+    Text,
+    draw_data,
+    draw_texts,
+    encode,
+    font,
+    ink,
+    put_text,
+    unit,
+)
+from pellucid.data.synth.lexicon import COMMANDS, WORDS
+from pellucid.recipe.data import PagesScene
+
+VERSION = 1
+WITHHELD = "7"
+"""Withheld: this text in both the first cell and the last."""
+
+_INKS: tuple[Rgb, ...] = (INK, INK, (150, 30, 30), (20, 60, 150), (20, 100, 40), (90, 40, 130))
+_QUESTIONS = ("Read the page.", "Write down the text.")
+
+
+def draw(options: PagesScene, seed: int) -> Scene:
+    """The page of one seed.
+
+    Raises:
+        UserError: the withheld page is asked for, and the options never write it.
+    """
+    texts = draw_data(
+        "pages", seed, options.withheld, lambda rng: _data(options, rng), holds_withheld
+    )
+    rng = Random(derive(seed, "pages", "layout"))
+    width, height = (rng.randint(options.min_side_px, options.max_side_px) for _ in range(2))
+    size = (width, height)
+    placed = [_place(options, texts, cell, size, rng) for cell in range(len(texts))]
+    picture = Image.new("RGB", size, rng.choice(BACKGROUNDS) if options.jitter else BACKGROUNDS[0])
+    draw_texts(ImageDraw.Draw(picture), placed)
+    facts = {
+        "family": "pages",
+        "width": width,
+        "height": height,
+        "texts": [{"text": text.text, "box": unit(text.box, *size)} for text in placed],
+    }
+    question = rng.choice(_QUESTIONS)
+    caption = Item("caption", (Ask(question, " ".join(texts)),), None)
+    return Scene((encode(picture),), facts, (caption,))
+
+
+def holds_withheld(texts: tuple[str, ...]) -> bool:
+    """Whether a page has the withheld combination."""
+    return texts[0] == WITHHELD == texts[-1]
+
+
+def _data(options: PagesScene, rng: Random) -> tuple[str, ...]:
+    """What stands in the cells, row by row."""
+    return tuple(_text(options, rng) for _ in range(options.columns * options.rows))
+
+
+def _text(options: PagesScene, rng: Random) -> str:
+    if rng.random() < options.word_share:
+        word = rng.choice(rng.choice((WORDS, WORDS, COMMANDS)))
+        return rng.choice((word, word.capitalize()))
+    digits = rng.randint(1, options.max_digits)
+    return "".join(rng.choice("0123456789") for _ in range(digits))
+
+
+def _place(
+    options: PagesScene, texts: tuple[str, ...], cell: int, size: tuple[int, int], rng: Random
+) -> Text:
+    """The text of one cell: at its left upper corner, or moved into its free room by the jitter.
+
+    A text that is wider than its cell takes the smallest font.
+    """
+    row, column = divmod(cell, options.columns)
+    wide, tall = size[0] // options.columns, size[1] // options.rows
+    face = font(rng.randint(options.min_font_px, options.max_font_px))
+    if ink(texts[cell], face)[2] > wide - 4:
+        face = font(options.min_font_px)
+    x0, y0, x1, y1 = ink(texts[cell], face)
+    room = (max(0, wide - 4 - (x1 - x0)), max(0, tall - 4 - (y1 - y0)))
+    across, down = (round(options.jitter * rng.uniform(0, free)) for free in room)
+    colour = rng.choice(_INKS) if options.jitter else INK
+    left, top = column * wide + 2 + across, row * tall + 2 + down
+    return put_text(texts[cell], face, left, top - y0, colour)
