@@ -26,6 +26,9 @@ T = TypeVar("T")
 ATTEMPTS = 400
 """Layouts tried for one scene before its options are called impossible."""
 
+DATA_ATTEMPTS = 4000
+"""Tries for data with the withheld combination; far cheaper than layouts."""
+
 BACKGROUNDS: tuple[Rgb, ...] = (
     (255, 255, 255), (250, 248, 240), (240, 246, 252), (244, 250, 240), (246, 242, 250),
 )  # fmt: skip
@@ -119,9 +122,9 @@ def draw_data(
         holds: whether data has the combination.
 
     Raises:
-        UserError: none of `ATTEMPTS` tries gives it; the options leave no room for it.
+        UserError: none of `DATA_ATTEMPTS` tries gives it; the options leave no room for it.
     """
-    for count in range(ATTEMPTS):
+    for count in range(DATA_ATTEMPTS):
         made = make(Random(derive(seed, family, "data", count)))
         if holds(made) == withheld:
             return made

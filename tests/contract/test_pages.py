@@ -1,0 +1,62 @@
+"""Pages: what is said is what stands there, in reading order, and the levels are what they say."""
+
+import pytest
+
+from pellucid.data.synth import FAMILIES
+from pellucid.data.synth.base import Scene, clash
+from pellucid.data.synth.pages import WITHHELD
+from pellucid.recipe.data import ScenesSource
+
+STILL = {"columns": 4, "rows": 4, "max_digits": 1, "jitter": 0, "min_font_px": 13}
+WORDS = {"columns": 2, "rows": 6, "word_share": 0.5}
+
+
+def draw(seed: int, **options: object) -> Scene:
+    source = {"kind": "scenes", "scene": {"kind": "pages", **options}, "scenes": 1}
+    return FAMILIES["pages"].draw(ScenesSource.model_validate(source).scene, seed)
+
+
+@pytest.mark.parametrize("options", [STILL, WORDS, {}], ids=["still", "words", "default"])
+def test_the_caption_reads_the_cells_row_by_row(options: dict[str, object]) -> None:
+    columns, rows = int(str(options.get("columns", 2))), int(str(options.get("rows", 4)))
+    for seed in range(60):
+        scene = draw(seed, **options)
+        (item,) = scene.items
+        texts = scene.facts["texts"]
+        assert item.asks[0].reply == " ".join(text["text"] for text in texts)
+        assert len(texts) == columns * rows
+        for cell, text in enumerate(texts):
+            row, column = divmod(cell, columns)
+            x0, y0, _, _ = text["box"]
+            assert column / columns < x0 < (column + 1) / columns
+            assert row / rows < y0 < (row + 1) / rows
+
+
+def test_nothing_is_cut_or_overlaps() -> None:
+    for seed in range(60):
+        boxes = [
+            tuple(round(side * 128) for side in text["box"])
+            for text in draw(seed, **WORDS).facts["texts"]
+        ]
+        assert all(0 <= x0 < x1 <= 128 and 0 <= y0 < y1 <= 128 for x0, y0, x1, y1 in boxes)
+        pairs = [(a, b) for at, a in enumerate(boxes) for b in boxes[at + 1 :]]
+        assert not any(clash(a, b, 0) for a, b in pairs)
+
+
+def test_without_jitter_a_cell_starts_in_one_place() -> None:
+    places = {
+        tuple((text["box"][0], text["box"][1]) for text in draw(seed, **STILL).facts["texts"])
+        for seed in range(40)
+    }
+    assert len(places) == 1
+    moved = {draw(seed, **{**STILL, "jitter": 1}).facts["texts"][0]["box"][0] for seed in range(40)}
+    assert len(moved) > 5
+
+
+def test_the_withheld_page_is_never_or_always_there() -> None:
+    def holds(scene: Scene) -> bool:
+        texts = [text["text"] for text in scene.facts["texts"]]
+        return texts[0] == texts[-1] == WITHHELD
+
+    assert not any(holds(draw(seed, **STILL)) for seed in range(400))
+    assert all(holds(draw(seed, **STILL, withheld=True)) for seed in range(20))
