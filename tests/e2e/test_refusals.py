@@ -26,6 +26,7 @@ OWN = {
         "mixes": {
             "captions": None,
             "prompts": None,
+            "held": None,
             "instruct": {"take": [{"source": "mine"}], "think_share": None},
         },
     },
@@ -33,7 +34,8 @@ OWN = {
     "rl": None,
     "release": None,
     "eval": {
-        "tasks": {"charts": None, "shapes": None, "real": None,
+        "tasks": {"charts": None, "shapes": None, "shapes_blank": None, "scenes": None,
+                  "real": None,
                   "mine": {"kind": "store", "source": "mine", "split": "train"}},
         "checkpoints": ["init"],
     },
