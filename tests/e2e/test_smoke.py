@@ -52,7 +52,7 @@ def test_a_forced_job_comes_out_the_same_and_nothing_after_it_runs(
     home = tmp_path / "copy"
     shutil.copytree(smoke, home)
     result = told("run", "smoke", "--home", home, "--only", "mix", "--force", "--json")
-    assert result["built"] == ["mix.captions", "mix.held", "mix.instruct", "mix.prompts"]
+    assert result["built"] == ["mix.captions", "mix.instruct", "mix.prompts", "mix.held"]
     assert hashes(home, "smoke") == hashes(smoke, "smoke")
 
 
