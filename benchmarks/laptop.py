@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 PELLUCID = Path(sys.executable).with_name("pellucid")
 FAMILIES = ("charts", "documents", "geometry", "screens", "shapes")
-POOL = "eval.final.scenes"
+POOL = "eval.rl.scenes"
 
 
 class Figure(NamedTuple):
@@ -35,9 +35,8 @@ class Figure(NamedTuple):
     reached: bool
 
 
-def figures(report: dict[str, Any]) -> Iterator[Figure]:
-    """What the recipe is asked for."""
-    metrics = {metric["id"]: metric for metric in report["metrics"]}
+def figures(metrics: dict[str, Any]) -> Iterator[Figure]:
+    """What the recipe is asked for, from numbers by id."""
 
     def value(id: str, field: str = "value") -> float:
         return float(metrics[id][field])
@@ -51,8 +50,7 @@ def figures(report: dict[str, Any]) -> Iterator[Figure]:
     yield Figure("auto, lowest family", shown(least), ">= 0.40", value(least) >= 0.40)
     for family in FAMILIES:
         final, align = (
-            value(f"eval.{checkpoint}.{family}.auto.all.accuracy")
-            for checkpoint in ("final", "align")
+            value(f"eval.{checkpoint}.{family}.auto.all.accuracy") for checkpoint in ("rl", "align")
         )
         found = f"{align:.3f} -> {final:.3f}"
         yield Figure(f"{family}: align -> final", found, "+0.10", final - align >= 0.10)
@@ -122,24 +120,23 @@ def run(home: Path, overrides: list[str]) -> None:
 def show(home: Path, seed: int | None = None) -> bool:
     """Print the table of a finished run; whether everything was reached."""
     report = json.loads((home / "laptop" / "report" / "report.json").read_text("utf-8"))
-    if seed is not None:
-        report["metrics"] += fresh(home, seed)  # of two metrics with one id the later counts
-    found = list(figures(report))
+    numbers = report["numbers"] | (fresh(home, seed) if seed is not None else {})
+    found = list(figures(numbers))
     for one in found:
         mark = "reached" if one.reached else "MISSED"
         print(f"{one.name:<31} {one.found:<32} {one.asked:<18} {mark}")
     return all(one.reached for one in found)
 
 
-def fresh(home: Path, seed: int) -> list[dict[str, Any]]:
-    """Metrics of the checkpoints `align` and `final` on scenes from `seed` on."""
-    found = []
+def fresh(home: Path, seed: int) -> dict[str, Any]:
+    """Numbers of the checkpoints `align` and `rl` on scenes from `seed` on."""
+    found = {}
     told = [f"eval.tasks.{family}.limit=200" for family in FAMILIES]
     for family in FAMILIES:
         at = f"data.sources.{family}"
         told += [f"{at}.seed={seed}", f"{at}.scenes=120", f"{at}.split.test=0.9"]
     sets = [part for override in told for part in ("--set", override)]
-    for checkpoint in ("align", "final"):
+    for checkpoint in ("align", "rl"):
         with tempfile.TemporaryDirectory() as folder:
             target = f"{folder}/{checkpoint}"
             options = ["--home", str(home)]
@@ -149,7 +146,7 @@ def fresh(home: Path, seed: int) -> list[dict[str, Any]]:
             done = subprocess.run(evaluate, check=True, stdout=subprocess.PIPE, text=True)
         for metric in json.loads(done.stdout)["report"]["metrics"]:
             kind, _, rest = metric["id"].split(".", 2)
-            found.append({**metric, "id": f"{kind}.{checkpoint}.{rest}"})
+            found[f"{kind}.{checkpoint}.{rest}"] = metric
     return found
 
 
