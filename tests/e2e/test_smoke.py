@@ -140,7 +140,7 @@ def test_runs_list_and_clean(smoke: Path, tmp_path: Path) -> None:
     home = tmp_path / "copy"
     shutil.copytree(smoke, home)
     (run,) = told("runs", "list", "--home", home, "--json")
-    assert run["name"] == "smoke" and run["jobs"] == 14
+    assert run["name"] == "smoke" and run["jobs"] == 15
     (home / "artifacts" / ".partial-train-abc").mkdir()
     (home / "artifacts" / "data-unused").mkdir()
     gone = told("runs", "clean", "--home", home, "--json")["removed"]
