@@ -5,13 +5,13 @@ group's name: adding, removing or reordering other rows moves nothing. Leaves ou
 near duplicates; the check here is exact on (pixel hashes, question, gold).
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, final
 
 from pellucid.base.seeds import derive
 from pellucid.recipe.data import SplitShares
-from pellucid.schema.record import SPLITS, Record, Split
+from pellucid.schema.record import SPLITS, Split
 from pellucid.store import Store
 
 
@@ -50,7 +50,15 @@ class Groups:
         return parent
 
 
-Key = tuple[Hashable, ...]
+class Key(NamedTuple):
+    """What two records share when one gives the other away; case and spacing do not count."""
+
+    pixels: tuple[str, ...]
+    """Hashes of the pixels of all images, in order."""
+    question: str
+    """All that the user says."""
+    gold: str
+    """The gold; the last reply when there is no gold answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,39 +71,24 @@ class Overlap:
     """Split and id of every record that has it, sorted."""
 
 
-def content_key(store: Store, record: Record) -> Key:
-    """What two records share when one gives the other away.
-
-    The pixels of all images in order, all that the user says, and the gold (the last reply when
-    there is no gold answer); case and spacing do not count.
-    """
-    question = " ".join(turn.text for turn in record.messages if turn.role == "user")
-    gold = record.answer.gold if record.answer else record.messages[-1].text
-    return _key(store, [image.sha256 for image in record.images], question, gold)
-
-
 def content_keys(store: Store) -> dict[Split, dict[str, Key]]:
     """The key of every record by split and record id; without reading what keys leave out."""
     found: dict[Split, dict[str, Key]] = {split: {} for split in SPLITS}
     for one in store.asked():
-        found[one.split][one.id] = _key(store, one.images, one.question, one.gold)
+        pixels = tuple(store.pixel_hash(sha256) for sha256 in one.images)
+        found[one.split][one.id] = Key(pixels, _plain(one.question), _plain(one.gold))
     return found
-
-
-def _key(store: Store, images: Iterable[str], question: str, gold: str) -> Key:
-    pixels = tuple(store.pixel_hash(sha256) for sha256 in images)
-    return pixels, _plain(question), _plain(gold)
 
 
 def overlaps(stores: Iterable[Store]) -> list[Overlap]:
     """Every key that stands in more than one split, over all stores; empty when sound."""
     found: dict[Key, set[tuple[Split, str]]] = {}
     for store in stores:
-        for record in store.records():
-            key = content_key(store, record)
-            found.setdefault(key, set()).add((record.source.split, record.id))
+        for split, by_id in content_keys(store).items():
+            for id, key in by_id.items():
+                found.setdefault(key, set()).add((split, id))
     crossing = [
-        Overlap(str(key[1]), str(key[2]), tuple(sorted(ids)))
+        Overlap(key.question, key.gold, tuple(sorted(ids)))
         for key, ids in found.items()
         if len({split for split, _ in ids}) > 1
     ]

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from pellucid import store
-from pellucid.data.splits import Key, content_key
+from pellucid.data.splits import Key, content_keys
 from pellucid.release import OVERLAP
 from pellucid.schema.artifact import Artifact
-from pellucid.schema.record import Record
+from pellucid.schema.record import Split
 from pellucid.schema.report import Metric
-from pellucid.store import TRAINED_ON, Store, prefix, read_digest, read_mix
+from pellucid.store import TRAINED_ON, prefix, read_digest, read_mix
 
 OVERLAPS = "overlaps.jsonl"
 """File of a release artifact with a row for each known record."""
@@ -43,25 +43,29 @@ def find_overlaps(parents: Mapping[str, Artifact]) -> Overlaps:
         for name, artifact in parents.items()
         if artifact.manifest.type == "data"
     }
-    learnt = _learnt(parents, stores)
+    keys = {name: content_keys(opened) for name, opened in stores.items()}
+    learnt = _learnt(parents, keys)
     init = parents["init"]
     built = init.manifest.slice["model"]["kind"] == "build"
     digest = init.path / TRAINED_ON
     before = read_digest(digest) if digest.is_file() else frozenset()
     count, rows = 0, []
     for name in _evaluated(parents):
-        for record in stores[name].records("test"):
+        facts = stores[name].facts()
+        tasks = dict(zip(facts["id"].to_pylist(), facts["task"].to_pylist(), strict=True))
+        held = keys[name]["test"]
+        for id in (id for id in tasks if id in held):  # in stable order
             count += 1
-            seen = sorted(learnt.get(content_key(stores[name], record), ()))
-            seen += [BEFORE] if before & _pictures(stores[name], record) else []
+            seen = sorted(learnt.get(held[id], ()))
+            seen += [BEFORE] if before & {prefix(pixels) for pixels in held[id].pixels} else []
             if seen:
-                told = {"record": record.id, "record_task": record.task, "source": name}
+                told = {"record": id, "record_task": tasks[id], "source": name}
                 rows.append({**told, "seen_in": seen})
     return Overlaps(_metric(count, len(rows), known=built or digest.is_file()), rows)
 
 
 def _learnt(
-    parents: Mapping[str, Artifact], stores: Mapping[str, Store]
+    parents: Mapping[str, Artifact], keys: Mapping[str, Mapping[Split, Mapping[str, Key]]]
 ) -> dict[Key, dict[str, None]]:
     """Keys of every record of every mix, with the names of the mixes."""
     mixes: dict[str, dict[str, None]] = {}
@@ -70,10 +74,11 @@ def _learnt(
             for row in read_mix(artifact.path).rows:
                 mixes.setdefault(row.id, {})[name] = None
     found: dict[Key, dict[str, None]] = {}
-    for opened in stores.values():
-        for record in (*opened.records("train"), *opened.records("validation")):
-            if record.id in mixes:
-                found.setdefault(content_key(opened, record), {}).update(mixes[record.id])
+    for by_split in keys.values():
+        for split in ("train", "validation"):
+            for id, key in by_split[split].items():
+                if id in mixes:
+                    found.setdefault(key, {}).update(mixes[id])
     return found
 
 
@@ -88,10 +93,6 @@ def _evaluated(parents: Mapping[str, Artifact]) -> list[str]:
             if name.startswith("data.")
         }
     )
-
-
-def _pictures(opened: Store, record: Record) -> set[str]:
-    return {prefix(opened.pixel_hash(image.sha256)) for image in record.images}
 
 
 def _metric(count: int, overlapping: int, known: bool) -> Metric:
