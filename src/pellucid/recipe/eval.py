@@ -50,6 +50,8 @@ class EvalOptions(Options):
     """Tasks by name."""
     modes: tuple[Mode, ...] = ("auto", "think", "nothink")
     """Every item is asked once in each."""
+    earlier_modes: tuple[Mode, ...] = ()
+    """Checkpoints before the last are asked in these of the modes only; in all when empty."""
     max_new_tokens: int = Field(128, ge=1)
     """Budget of one answer, thinking included."""
     checkpoints: tuple[str, ...] = ("final",)
@@ -91,10 +93,17 @@ class EvalOptions(Options):
         Args:
             names: what the recipe calls it, e.g. `rl` and `final`.
         """
-        asked = {
-            name: task.model_copy(update={"checkpoints": ()})
+        told = self.modes if "final" in names else self.earlier_modes or self.modes
+        kept = {
+            name: tuple(mode for mode in told if mode in self.modes_of(name))
             for name, task in self.store_tasks.items()
             if not task.checkpoints or set(task.checkpoints) & set(names)
         }
+        asked = {
+            name: self.store_tasks[name].model_copy(update={"checkpoints": (), "modes": modes})
+            for name, modes in kept.items()
+            if modes
+        }
         pools = {name: self.tasks[name] for name in self.pools if {*self.pools[name]} <= {*asked}}
-        return self.model_copy(update={"tasks": {**asked, **pools}, "checkpoints": ("final",)})
+        update = {"tasks": {**asked, **pools}, "modes": told, "earlier_modes": ()}
+        return self.model_copy(update={**update, "checkpoints": ("final",)})

@@ -21,6 +21,9 @@ JUDGES = ("accuracy", "gain", "auto_gain", *OF_POOLS)
 def tasks(recipe: Recipe) -> Iterator[Problem]:
     """Tasks name what exists, and every evaluated checkpoint is asked something."""
     known = ("final", *recipe.checkpoints)
+    for index, mode in enumerate(recipe.eval.earlier_modes):
+        if mode not in recipe.eval.modes:
+            yield unknown(f"eval.earlier_modes.{index}", mode, recipe.eval.modes)
     for index, checkpoint in enumerate(recipe.eval.checkpoints):
         at = f"eval.checkpoints.{index}"
         if checkpoint not in known:
@@ -125,7 +128,11 @@ def _measured(recipe: Recipe, at: str, metric: str) -> Iterator[Problem]:
         yield Problem(at, metric, f"does not exist in mode {mode}", fix)
     if name in OF_POOLS and task not in recipe.eval.pools:
         yield Problem(at, metric, "is measured of pools only", "name a task of kind pool")
-    if task not in recipe.eval.for_checkpoint(_called(recipe, checkpoint)).tasks:
+    measured = recipe.eval.for_checkpoint(_called(recipe, checkpoint))
+    if mode not in measured.modes:
+        rule = f"is not measured: eval.earlier_modes lacks {mode}"
+        yield Problem(at, metric, rule, "add it there")
+    elif task not in measured.tasks:
         rule = f"is not measured: eval.tasks.{task} leaves out this checkpoint"
         yield Problem(at, metric, rule, "add it to the task's checkpoints")
     for member in recipe.eval.members(task):

@@ -178,3 +178,15 @@ def test_what_one_checkpoint_is_asked_does_not_depend_on_the_others(options) -> 
     assert list(last.tasks) == ["a", "b", "both"] and last.pools == {"both": ("a", "b")}
     fewer = options(tasks=tasks, checkpoints=("final",)).for_checkpoint({"rl", "final"})
     assert fewer == last
+
+
+def test_checkpoints_before_the_last_may_be_asked_in_fewer_modes(options) -> None:
+    tasks = {
+        "a": StoreTask(source="set"),
+        "b": StoreTask(source="set", modes=("nothink",)),
+        "both": {"kind": "pool", "tasks": ("a", "b")},
+    }
+    told = options(tasks=tasks, earlier_modes=("auto",))
+    early, last = told.for_checkpoint({"align"}), told.for_checkpoint({"rl", "final"})
+    assert early.modes_of("a") == ("auto",) and list(early.tasks) == ["a"]
+    assert last.modes_of("a") == told.modes and last.modes_of("b") == ("nothink",)

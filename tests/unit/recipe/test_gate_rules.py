@@ -50,6 +50,16 @@ def test_modes_and_checkpoints_of_a_task_are_among_those_of_the_evaluation() -> 
     assert fields == ["eval.tasks.real.modes.0", "eval.tasks.real.checkpoints.0"]
 
 
+def test_checks_read_modes_in_which_an_earlier_checkpoint_is_asked() -> None:
+    given = tree()
+    given["eval"]["earlier_modes"] = ["auto"]
+    metric = "eval.long.charts.think.all.accuracy"
+    given["release"]["checks"] = {"one": {"kind": "floor", "metric": metric, "at_least": 0.1}}
+    assert any("earlier_modes lacks think" in problem.rule for problem in refused(given))
+    given["eval"] |= {"modes": ["auto", "nothink"], "earlier_modes": ["auto", "think"]}
+    assert "eval.earlier_modes.1" in [problem.field for problem in refused(given)]
+
+
 def test_a_checkpoint_without_tasks_is_refused() -> None:
     given = tree()
     for task in given["eval"]["tasks"].values():
