@@ -131,12 +131,13 @@ def show(home: Path, seed: int | None = None) -> bool:
 def fresh(home: Path, seed: int) -> dict[str, Any]:
     """Numbers of the checkpoints `align` and `rl` on scenes from `seed` on."""
     found = {}
-    told = [f"eval.tasks.{family}.limit=200" for family in FAMILIES]
+    told = ["release=null", *(f"eval.tasks.{name}=null" for name in ("safety", "real"))]
     for family in FAMILIES:
-        at = f"data.sources.{family}"
+        at, task = f"data.sources.{family}", f"eval.tasks.{family}"
         told += [f"{at}.seed={seed}", f"{at}.scenes=120", f"{at}.split.test=0.9"]
-    sets = [part for override in told for part in ("--set", override)]
-    for checkpoint in ("align", "rl"):
+        told += [f"{task}.limit=200", f"{task}_blank=null", f"{task}_withheld=null"]
+    for checkpoint, modes in {"align": ["eval.modes=[auto]"], "rl": []}.items():
+        sets = [part for override in (*told, *modes) for part in ("--set", override)]
         with tempfile.TemporaryDirectory() as folder:
             target = f"{folder}/{checkpoint}"
             options = ["--home", str(home)]
