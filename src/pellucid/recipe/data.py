@@ -33,6 +33,8 @@ class ChartsScene(SceneOptions):
     """Most bars in a chart."""
     max_value: int = Field(20, ge=5, le=99)
     """Largest bar value."""
+    on_bar: float = Field(0.5, ge=0, le=1)
+    """Share of charts whose values stand in their bars where they fit; elsewhere above them."""
     min_side_px: int = Field(96, ge=64, le=512)
     """Smallest image side."""
     max_side_px: int = Field(160, ge=64, le=1024)

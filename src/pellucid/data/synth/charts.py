@@ -132,7 +132,7 @@ def _layout(options: ChartsScene, chart: _Chart, rng: Random) -> _Layout | None:
     """One try; None when something would overlap or be cut."""
     width, height = (rng.randint(options.min_side_px, options.max_side_px) for _ in range(2))
     face, bold = font(rng.randint(9, 13)), font(rng.randint(10, 13), bold=True)
-    on_bar, background = rng.random() < 0.5, rng.choice(BACKGROUNDS)
+    on_bar, background = rng.random() < options.on_bar, rng.choice(BACKGROUNDS)
     left, right = rng.randint(3, 8), width - rng.randint(3, 8)
     title = set_text(chart.title, bold, (left + right) / 2, rng.randint(1, 3))
     base = height - rng.randint(2, 4) - face.getbbox("gjy")[3]
