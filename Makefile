@@ -21,13 +21,14 @@ install: .venv/installed
 run: install
 	$(BIN)/pellucid run $(RECIPE)
 
-# Trains the backbone and puts it where recipes/laptop.yaml starts from; about 75 minutes on two CPU
+# Trains the backbone and puts it where recipes/laptop.yaml starts from; about two hours on two CPU
 # cores. A killed run goes on where it was.
 backbone: install
 	$(BIN)/pellucid run reader
-	rm -rf src/pellucid/assets/reader src/pellucid/assets/backbone
+	rm -rf src/pellucid/assets/reader
 	$(BIN)/pellucid export reader --to src/pellucid/assets/reader
 	$(BIN)/pellucid run backbone
+	rm -rf src/pellucid/assets/backbone
 	$(BIN)/pellucid export backbone --to src/pellucid/assets/backbone --half
 
 test: install
