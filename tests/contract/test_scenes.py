@@ -27,7 +27,7 @@ from pellucid.data.synth import (
     Picture,
     Scene,
     charts,
-    geometry,
+    figures,
     screens,
     shapes,
     windows,
@@ -144,6 +144,70 @@ def test_golds_follow_from_the_facts(family: str) -> None:
                 assert item.answer.aliases == (got,)
             assert got == want, (item, scene.facts)
             assert last.reply == item.answer.gold
+
+
+STATEMENTS = {
+    "charts": [
+        (r"The number of bars is (.*)", "count"),
+        (r"The value of the \w+ bar is (.*)", "read"),
+        (r"The label of the \w+ bar is (.*)", "name"),
+        (r"The \w+ bar is (.*)", "name"),
+        (r"The box of the \w+ bar is (.*)", "locate"),
+    ],
+    "documents": [
+        (r"The number of lines is (.*)", "count"),
+        (r"The number of the (?:receipt|notice) is (.*)", "heading"),
+        (r"The number beside .* is (.*)", "read"),
+        (r"Beside .* stands (.*)", "name"),
+        (r"The words of line \d are (.*)", "nth"),
+        (r"The box of .* is (.*)", "locate"),
+    ],
+    "geometry": [
+        (r"The number of figures is (.*)", "count"),
+        (r"The (?:width|height|side|base|radius) of the .* is (.*)", "read"),
+        (r"The \w+ figure is a (.*)", "name"),
+        (r"The figure with a length of \d+ is the (.*)", "which"),
+        (r"The box of the .* is (.*)", "locate"),
+    ],
+    "screens": [
+        (r"The title of the window is (.*)", "title"),
+        (r"The title bar is (.*)", "colour"),
+        (r"The number of buttons is (.*)", "count"),
+        (r"The label directly .* is (.*)", "which"),
+        (r"The label at the .* is (.*)", "corner"),
+        (r"The \w+ field says (.*)", "read"),
+        (r"The box of the .* is (.*)", "locate"),
+        (r"\w+ is (checked|not checked|a field|not there)", "checked"),
+    ],
+    "shapes": [
+        (r"The number of shapes is (.*)", "count_all"),
+        (r"The number of \w+ shapes is (.*)", "count_colour"),
+        (r"The box of the .* is (.*)", "locate"),
+        (r"The \w+ \w+ is (.* of|above|below) the .*", "relation"),
+    ],
+}
+"""What a sentence can look like, and the task whose answer it gives in its group."""
+
+
+@families
+def test_every_statement_is_true(family: str) -> None:
+    seen = Counter()
+    for scene in every(family):
+        (item,) = [item for item in scene.items if item.task == "statements"]
+        said = re.findall(r"(.*?(?:\]|[^\]\d]|\d))\.(?: |$)", item.asks[0].reply)
+        assert ". ".join(said) + "." == item.asks[0].reply
+        assert len(set(said)) == len(said)
+        for sentence in said:
+            task, got, where = next(
+                (task, match.group(1), match.span(1))
+                for pattern, task in STATEMENTS[family]
+                if (match := re.fullmatch(pattern, sentence))
+            )
+            asked = sentence[: where[0]] + sentence[where[1] :]
+            assert SOLVERS[family](task, asked, scene.facts) == got, (sentence, scene.facts)
+            seen[task] += 1
+    singles = {i.task for scene in every(family) for i in scene.items if i.asks[0].direct}
+    assert set(seen) | {"click"} == singles | {"click"}, "all that can be asked without steps"
 
 
 @families
@@ -263,7 +327,7 @@ def test_nothing_is_drawn_outside_the_facts_and_nothing_overlaps(family: str) ->
 def test_boxes_are_true_to_one_pixel(family: str) -> None:
     colours = {
         "charts": charts.COLOURS,
-        "geometry": geometry.COLOURS,
+        "geometry": figures.COLOURS,
         "shapes": shapes.COLOURS,
     }
     for scene in every(family):

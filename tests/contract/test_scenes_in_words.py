@@ -1,4 +1,4 @@
-"""Families asked in words: sums without a picture, requests to refuse and their harmless twins."""
+"""Families asked in words: lists, sums, requests to refuse and their harmless twins."""
 
 import operator
 import re
@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 
 from pellucid.data.synth import FAMILIES, Item, Scene, safety
-from pellucid.recipe.data import DocumentsScene, SafetyScene, SumsScene
+from pellucid.recipe.data import DocumentsScene, ListsScene, SafetyScene, SumsScene
 
 SEEDS = 300
 SHARE = 0.30
@@ -21,6 +21,7 @@ SMALL = DocumentsScene(min_lines=2, max_lines=3, max_cents=99, min_side_px=128, 
 @cache
 def scenes(family: str, withheld: bool) -> list[Scene]:
     options = {
+        "lists": ListsScene(withheld=withheld),
         "sums": SumsScene(withheld=withheld),
         "safety": SafetyScene(withheld=withheld, document=SMALL),
     }[family]
@@ -36,11 +37,35 @@ def value(expression: str) -> Fraction:
     return so_far
 
 
-@pytest.mark.parametrize("family", ["safety", "sums"])
+@pytest.mark.parametrize("family", ["lists", "safety", "sums"])
 def test_same_seed_same_scene(family: str) -> None:
     first = scenes(family, False)[7]
-    options = SumsScene() if family == "sums" else SafetyScene(document=SMALL)
-    assert FAMILIES[family].draw(options, 7) == first != scenes(family, False)[8]
+    rows = {"lists": ListsScene(), "sums": SumsScene(), "safety": SafetyScene(document=SMALL)}
+    assert FAMILIES[family].draw(rows[family], 7) == first != scenes(family, False)[8]
+
+
+@pytest.mark.parametrize("withheld", [False, True])
+def test_lists_say_what_goes_with_what(withheld: bool) -> None:
+    as_listed = 0
+    for scene in scenes("lists", withheld):
+        again, quiz = scene.items
+        assert again.task == "again" and quiz.task == "quiz" and not scene.pictures
+        listed = again.asks[0].question.partition(".\n")[0]
+        assert quiz.asks[0].question.startswith(f"{listed}.\n")
+        pairs = [tuple(pair.rsplit(" ", 1)) for pair in listed.split(", ")]
+        assert [list(pair) for pair in pairs] == scene.facts["pairs"]
+        both = sorted([*pairs, *((number, name) for name, number in pairs)])
+        assert len({given for given, _ in both}) == 2 * len(pairs), "each can be named by either"
+        said = [tuple(text.split(" is ")) for text in again.asks[0].reply[:-1].split(". ")]
+        asked = [
+            (re.search(r"What goes with (.*)\?", one.question).group(1), one.reply)
+            for one in quiz.asks
+        ]
+        assert sorted(said) == sorted(asked) == both
+        as_listed += [given for given, _ in said if given in dict(pairs)] == list(dict(pairs))
+        odd = [name for name, number in pairs if " " in name and number[-1] == "7"]
+        assert bool(odd) == withheld
+    assert as_listed < SEEDS / 4, "any order, not that of the list"
 
 
 @pytest.mark.parametrize("withheld", [False, True])

@@ -22,14 +22,30 @@ def test_a_told_scene_asks_under_its_caption_what_the_caption_answers(tmp_path: 
         for record in seen.records(tasks=("caption", "grounded"))
     }
     family = FAMILIES["charts"]
-    assert {record.task for record in told.records()} == family.from_caption | family.from_boxes
+    tasks = {record.task for record in told.records()}
+    assert tasks == family.from_caption | family.from_boxes | {"quiz"}
     for record in told.records():
-        kind = "caption" if record.task in family.from_caption else "grounded"
+        kind = "grounded" if record.task in family.from_boxes else "caption"
         first = record.messages[0]
         assert not record.images and len(first.content) == 1
         assert first.text.startswith(captions[record.source.row, kind] + "\n")
     golds = {record.answer.gold for record in seen.records(tasks=("sum",)) if record.answer}
     assert golds == {record.answer.gold for record in told.records(tasks=("sum",)) if record.answer}
+
+
+def test_a_told_quiz_asks_only_what_the_plain_caption_answers(tmp_path: Path) -> None:
+    seen, told = build(tmp_path / "seen"), build(tmp_path / "told", told=True)
+    asked = {
+        record.source.row: [
+            (ask.text, reply.text)
+            for ask, reply in zip(record.messages[::2], record.messages[1::2], strict=True)
+        ]
+        for record in seen.records(tasks=("quiz",))
+    }
+    for record in told.records(tasks=("quiz",)):
+        replies = [turn.text for turn in record.messages[1::2]]
+        want = [reply for _, reply in asked[record.source.row] if not reply.startswith("[")]
+        assert replies == want and len(want) < len(asked[record.source.row])
 
 
 def test_a_told_question_that_needs_no_steps_has_nothing_to_list(tmp_path: Path) -> None:

@@ -127,6 +127,16 @@ class PagesScene(SceneOptions):
     """Largest image side."""
 
 
+class ListsScene(SceneOptions):
+    """Names and numbers without a picture, to be said again in another order."""
+
+    kind: Literal["lists"] = "lists"
+    min_pairs: int = Field(2, ge=2, le=12)
+    """Fewest names in a list."""
+    max_pairs: int = Field(6, ge=2, le=12)
+    """Most names in a list."""
+
+
 class SumsScene(SceneOptions):
     """Arithmetic without a picture, written as the steps of all families write it."""
 
@@ -155,6 +165,7 @@ Scene = Annotated[
     ChartsScene
     | DocumentsScene
     | GeometryScene
+    | ListsScene
     | PagesScene
     | SafetyScene
     | ScreensScene

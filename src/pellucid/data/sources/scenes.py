@@ -3,7 +3,7 @@
 A told scene gives text alone: its caption stands in the question in the picture's place.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from pellucid.base.hashing import hash_json
 from pellucid.base.lookup import pick
 from pellucid.base.progress import Progress
 from pellucid.data.splits import deal
-from pellucid.data.synth import FAMILIES, Family, Item, Scene
+from pellucid.data.synth import FAMILIES, Ask, Family, Item, Scene
 from pellucid.recipe.data import ScenesSource
 from pellucid.schema.record import (
     ImageRef,
@@ -25,7 +25,7 @@ from pellucid.schema.record import (
 )
 from pellucid.store import Writer
 
-VERSION = 2
+VERSION = 3
 SHARD_SCENES = 50
 
 
@@ -95,17 +95,29 @@ def _records(
 
 
 def _told(family: Family, scene: Scene) -> Iterator[Item]:
-    """The items that the words of a caption answer, asked under these words."""
+    """The items that the words of a caption answer, asked under these words.
+
+    Of a quiz, the questions that the plain caption answers.
+    """
     words = {item.task: item.asks[0].reply for item in scene.items}
+    by = {**dict.fromkeys(family.from_caption, "caption")}
+    by |= dict.fromkeys(family.from_boxes, "grounded")
     for item in scene.items:
-        by = {**dict.fromkeys(family.from_caption, "caption")}
-        by |= dict.fromkeys(family.from_boxes, "grounded")
-        if item.pictures == (0,) and item.task in by:
-            first, *rest = item.asks
-            told = replace(first, question=f"{words[by[item.task]]}\n{first.question}")
-            if told.direct:  # what it would list stands in the question
-                told = replace(told, reasoning=None, direct=False)
-            yield replace(item, asks=(told, *rest), pictures=())
+        if item.task == "quiz":
+            pairs = zip(item.asks, item.tasks, strict=True)
+            asks = [one for one, task in pairs if task in family.from_caption]
+            yield _under(words["caption"], item, asks)
+        elif item.pictures == (0,) and item.task in by:
+            yield _under(words[by[item.task]], item, item.asks)
+
+
+def _under(words: str, item: Item, asks: Sequence[Ask]) -> Item:
+    """An item whose first question stands under some words, in the picture's place."""
+    first, *rest = asks
+    told = replace(first, question=f"{words}\n{first.question}")
+    if told.direct:  # what it would list stands in the question
+        told = replace(told, reasoning=None, direct=False)
+    return replace(item, asks=(told, *rest), pictures=())
 
 
 def _domain(item: Item) -> str:

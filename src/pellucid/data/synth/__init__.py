@@ -1,6 +1,16 @@
 """Scene generators, one family per file."""
 
-from pellucid.data.synth import charts, documents, geometry, pages, safety, screens, shapes, sums
+from pellucid.data.synth import (
+    charts,
+    documents,
+    geometry,
+    lists,
+    pages,
+    safety,
+    screens,
+    shapes,
+    sums,
+)
 from pellucid.data.synth.base import Ask, Family, Item, Picture, Scene
 
 FAMILIES: dict[str, Family] = {
@@ -14,6 +24,7 @@ FAMILIES: dict[str, Family] = {
         from_boxes=frozenset(("locate",)),
     ),
     "geometry": Family(geometry.VERSION, geometry.draw, geometry.FROM_CAPTION, geometry.FROM_BOXES),
+    "lists": Family(lists.VERSION, lists.draw, domain="perception"),
     "pages": Family(pages.VERSION, pages.draw, domain="perception"),
     "safety": Family(safety.VERSION, safety.draw, domain="safety"),
     "screens": Family(screens.VERSION, screens.draw, screens.FROM_CAPTION, screens.FROM_BOXES),

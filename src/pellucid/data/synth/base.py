@@ -29,6 +29,11 @@ ATTEMPTS = 400
 DATA_ATTEMPTS = 4000
 """Tries for data with the withheld combination; far cheaper than layouts."""
 
+MOST_STATEMENTS = 14
+"""Sentences of a picture's `statements` that have no box."""
+MOST_BOXES = 1
+"""And those that have one."""
+
 BACKGROUNDS: tuple[Rgb, ...] = (
     (255, 255, 255), (250, 248, 240), (240, 246, 252), (244, 250, 240), (246, 242, 250),
 )  # fmt: skip
@@ -64,6 +69,8 @@ class Item:
     answer: Answer | None
     pictures: tuple[int, ...] = (0,)
     """Which of the scene's pictures are shown, before the first question."""
+    tasks: tuple[str, ...] = ()
+    """Of a quiz: the task of each of its questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +151,11 @@ def complete(items: Sequence[Item], more: Sequence[Item]) -> tuple[Item, ...]:
         more: the same tasks drawn again, for other questions about the same scene.
     """
     caption = next(item for item in items if item.task == "caption").asks[0].reply
-    seen = [one.asks[0] for one in (*more, *items) if _perception(one)]
-    asks = tuple({one.question: one for one in seen}.values())
+    seen = {one.asks[0].question: one for one in (*more, *items) if _perception(one)}
+    asks = tuple(one.asks[0] for one in seen.values())
+    quiz = Item("quiz", asks, None, tasks=tuple(one.task for one in seen.values()))
     listed = tuple(_listing(item, caption) if _perception(item) else item for item in items)
-    return (*listed, Item("quiz", asks, None)) if len(asks) > 1 else listed
+    return (*listed, quiz) if len(asks) > 1 else listed
 
 
 def _perception(item: Item) -> bool:
@@ -164,6 +172,24 @@ def _listing(item: Item, caption: str) -> Item:
 def ask(task: str, question: str, answer: Answer, reasoning: str | None = None) -> Item:
     """One question about the first picture, answered with the gold."""
     return Item(task, (Ask(question, answer.gold, reasoning),), answer)
+
+
+def statements(facts: Sequence[str], boxes: Sequence[str], rng: Random) -> Item:
+    """What a picture shows in sentences of any order, as many of the facts as one text holds.
+
+    What comes next cannot be guessed from what came before, so each sentence has to be looked up by
+    the thing that it names.
+
+    Args:
+        facts: sentences.
+        boxes: sentences with a box; they are long, so few are taken.
+        rng: chooses and orders.
+    """
+    few = rng.sample(boxes, min(MOST_BOXES, len(boxes)))
+    said = [*rng.sample(facts, min(MOST_STATEMENTS, len(facts))), *few]
+    rng.shuffle(said)
+    question = "Say in sentences what the picture shows."
+    return Item("statements", (Ask(question, " ".join(said)),), None)
 
 
 def number(value: int) -> Answer:

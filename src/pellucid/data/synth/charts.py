@@ -32,6 +32,7 @@ from pellucid.data.synth.base import (
     inside,
     number,
     set_text,
+    statements,
     unit,
 )
 from pellucid.recipe.data import ChartsScene
@@ -60,7 +61,7 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 _TITLES = (
     "Rain", "Sales", "Visits", "Votes", "Stock", "Trips", "Goals", "Steps", "Books", "Calls",
 )  # fmt: skip
-_LABELS = (
+LABELS = (
     ("ant", "bee", "cat", "cow", "dog", "elk", "fox", "hen", "owl", "pig", "rat", "yak"),
     MONTHS,
     ("egg", "fig", "ham", "jam", "nut", "oat", "pea", "pie", "rye", "soy", "tea", "yam"),
@@ -121,7 +122,7 @@ def _withheld(chart: _Chart) -> bool:
 def _data(options: ChartsScene, seed: int, rng: Random) -> _Chart:
     """Numbers of bars take turns from seed to seed, so that none is likelier than another."""
     count = options.min_bars + seed % (options.max_bars - options.min_bars + 1)
-    labels = rng.sample(rng.choice(_LABELS), count)
+    labels = rng.sample(rng.choice(LABELS), count)
     colours = rng.sample(sorted(COLOURS), count)
     values = rng.sample(range(1, options.max_value + 1), count)
     bars = zip(labels, colours, values, strict=True)
@@ -253,6 +254,7 @@ def _items(chart: _Chart, layout: _Layout, rng: Random) -> tuple[Item, ...]:
         _sum(chart, rng),
         _difference(chart, rng),
         _dialogue(chart, rng),
+        _statements(chart, layout, rng),
     )
 
 
@@ -273,6 +275,18 @@ def _grounded(chart: _Chart, layout: _Layout) -> Item:
         for bar, box in zip(chart.bars, layout.bars, strict=True)
     ]
     return Item("grounded", (Ask("Describe the picture with boxes.", " ".join(listed)),), None)
+
+
+def _statements(chart: _Chart, layout: _Layout, rng: Random) -> Item:
+    facts, boxes = [f"The number of bars is {len(chart.bars)}."], []
+    for bar, box in zip(chart.bars, layout.bars, strict=True):
+        facts.append(f"The {bar.label} bar is {bar.colour}.")
+        facts.append(f"The label of the {bar.colour} bar is {bar.label}.")
+        for name in (bar.label, bar.colour):
+            facts.append(f"The value of the {name} bar is {bar.value}.")
+            gold = box_answer(box, layout.width, layout.height).gold
+            boxes.append(f"The box of the {name} bar is {gold}.")
+    return statements(facts, boxes, rng)
 
 
 def _name(bar: _Bar, rng: Random) -> str:

@@ -35,6 +35,7 @@ from pellucid.data.synth.base import (
     inside,
     number,
     put_text,
+    statements,
     union,
     unit,
 )
@@ -238,6 +239,7 @@ def _items(document: _Document, layout: _Layout, rng: Random) -> tuple[Item, ...
         *((_change_all(document, rng),) if receipt and few else ()),
         *(() if receipt else (_difference(document, rng),)),
         _dialogue(document, rng),
+        _statements(document, layout, rng),
     )
 
 
@@ -257,6 +259,22 @@ def _grounded(document: _Document, layout: _Layout) -> Item:
     boxes = (box_answer(box, layout.width, layout.height).gold for box in layout.lines)
     listed = (f"{line.words} {box}." for line, box in zip(document.lines, boxes, strict=True))
     return Item("grounded", (Ask("Describe the picture with boxes.", " ".join(listed)),), None)
+
+
+def _statements(document: _Document, layout: _Layout, rng: Random) -> Item:
+    facts = [
+        f"The number of lines is {len(document.lines)}.",
+        f"The number of the {document.kind} is {document.number}.",
+    ]
+    boxes = []
+    for index, (line, box) in enumerate(zip(document.lines, layout.lines, strict=True), 1):
+        value = document.spell(line.value)
+        facts.append(f"The number beside {line.words} is {value}.")
+        facts.append(f"Beside {value} stands {line.words}.")
+        facts.append(f"The words of line {index} are {line.words}.")
+        gold = box_answer(box, layout.width, layout.height).gold
+        boxes.append(f"The box of {line.words} is {gold}.")
+    return statements(facts, boxes, rng)
 
 
 def _read(document: _Document, rng: Random) -> Item:

@@ -1,43 +1,31 @@
-"""Plane figures with their lengths written beside them, as in the diagram of an exercise.
+"""What is asked of plane figures: lengths, names and boxes, areas, perimeters and comparisons.
 
-A figure is drawn in proportion, each at a scale of its own; no two figures share a colour and no
-two lengths are equal, so each can be named by either. One side of a rectangle may be "?": it
-follows from the perimeter. Leaves out on purpose: angles, pi, units and figures inside figures.
+One side of a rectangle may be "?": it follows from the perimeter that the question gives.
 """
 
-from dataclasses import dataclass, replace
-from functools import cache
-from itertools import combinations, permutations
 from random import Random
-from typing import Any
-
-from PIL import Image, ImageDraw
 
 from pellucid.base.seeds import derive
 from pellucid.data.synth.base import (
-    BACKGROUNDS,
     Ask,
-    Box,
     Item,
-    Picture,
-    Rgb,
     Scene,
-    Text,
     ask,
     box_answer,
-    clash,
     complete,
     draw_data,
-    draw_texts,
-    encode,
     first_fit,
-    font,
-    ink,
-    inside,
     number,
-    put_text,
-    union,
-    unit,
+    statements,
+)
+from pellucid.data.synth.figures import (
+    Figure,
+    Plane,
+    draw_figures,
+    facts_of,
+    has_withheld,
+    lay_out,
+    paint,
 )
 from pellucid.recipe.data import GeometryScene
 from pellucid.schema.record import Answer
@@ -47,84 +35,6 @@ FROM_CAPTION = frozenset(
     "count read name which diameter area perimeter missing compare dialogue".split()
 )
 FROM_BOXES = frozenset(("locate",))
-
-COLOURS: dict[str, Rgb] = {
-    "red": (214, 39, 40),
-    "blue": (31, 99, 200),
-    "green": (34, 150, 60),
-    "orange": (240, 120, 0),
-    "purple": (140, 70, 190),
-    "brown": (130, 80, 50),
-}
-SIDES: dict[str, tuple[str, ...]] = {
-    "rectangle": ("width", "height"),
-    "square": ("side",),
-    "right triangle": ("base", "height"),
-    "circle": ("radius",),
-}
-"""What is measured of each kind, what runs across before what runs down."""
-WITHHELD = ("purple", "circle")
-"""The withheld combination: a circle in this colour."""
-_GAP = 3
-"""Least distance of two figures or their texts, in pixels."""
-_TRIES = 30
-"""Sizes tried for one figure before the layout is given up."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Figure:
-    kind: str
-    colour: str
-    lengths: tuple[int, ...]
-    """One for each of the kind's sides."""
-    hidden: str = ""
-    """The side written as "?"."""
-
-    @property
-    def name(self) -> str:
-        return f"{self.colour} {self.kind}"
-
-    @property
-    def sides(self) -> dict[str, int]:
-        return dict(zip(SIDES[self.kind], self.lengths, strict=True))
-
-    @property
-    def shown(self) -> dict[str, int]:
-        return {side: length for side, length in self.sides.items() if side != self.hidden}
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in units of length."""
-        if self.kind == "circle":
-            return 2 * self.lengths[0], 2 * self.lengths[0]
-        return self.lengths[0], self.lengths[-1]
-
-    def write(self, side: str) -> str:
-        return "?" if side == self.hidden else str(self.sides[side])
-
-
-@dataclass(frozen=True, slots=True)
-class _Drawn:
-    """A figure in the picture: its box, its texts by side, and which corner is the right angle."""
-
-    figure: _Figure
-    box: Box
-    texts: tuple[Text, ...]
-    at_right: bool
-    at_top: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Plane:
-    width: int
-    height: int
-    background: Rgb
-    drawn: tuple[_Drawn, ...]
-    """In reading order."""
-
-    @property
-    def figures(self) -> tuple[_Figure, ...]:
-        return tuple(one.figure for one in self.drawn)
 
 
 def draw(options: GeometryScene, seed: int) -> Scene:
@@ -137,196 +47,16 @@ def draw(options: GeometryScene, seed: int) -> Scene:
     count = counts.randint(options.min_figures, options.max_figures)
     most = options.max_length
     figures = draw_data(
-        "geometry", seed, options.withheld, lambda rng: _data(count, most, rng), _has_withheld
+        "geometry", seed, options.withheld, lambda rng: draw_figures(count, most, rng), has_withheld
     )
-    plane = first_fit("geometry", seed, options, lambda rng: _layout(options, figures, rng))
+    plane = first_fit("geometry", seed, options, lambda rng: lay_out(options, figures, rng))
     words, more = (
         _items(plane, Random(derive(seed, "geometry", what))) for what in ("words", "more words")
     )
-    return Scene((_paint(plane),), _facts(plane), complete(words, more))
+    return Scene((paint(plane),), facts_of(plane), complete(words, more))
 
 
-def _data(count: int, most: int, rng: Random) -> tuple[_Figure, ...]:
-    """Kinds, colours and lengths; where no two sides are left for a kind, it is a square."""
-    used: set[int] = set()
-    figures = []
-    for colour in rng.sample(sorted(COLOURS), count):
-        kind = rng.choice(sorted(SIDES))
-        free = [sides for sides in _sides(kind, most) if used.isdisjoint(sides)]
-        if not free:
-            kind = "square"
-            free = [sides for sides in _sides(kind, most) if used.isdisjoint(sides)]
-        lengths = rng.choice(free)
-        used.update(lengths)
-        hides = kind == "rectangle" and rng.random() < 0.4
-        hidden = rng.choice(SIDES[kind]) if hides else ""
-        figures.append(_Figure(kind, colour, lengths, hidden))
-    return tuple(figures)
-
-
-def _has_withheld(figures: tuple[_Figure, ...]) -> bool:
-    return any((figure.colour, figure.kind) == WITHHELD for figure in figures)
-
-
-@cache
-def _sides(kind: str, most: int) -> tuple[tuple[int, ...], ...]:
-    """All lengths that a figure of a kind can have, each from 2 to `most`."""
-    lengths = range(2, most + 1)
-    if len(SIDES[kind]) == 1:
-        return tuple((length,) for length in lengths)
-    return tuple((a, b) for a, b in permutations(lengths, 2) if _goes_with(kind, a, b))
-
-
-def _goes_with(kind: str, a: int, b: int) -> bool:
-    """Sides that are told apart and not too thin; the area of a triangle is a whole number."""
-    low, high = min(a, b), max(a, b)
-    return 1.2 * low <= high <= 2.5 * low and (kind == "rectangle" or a * b % 2 == 0)
-
-
-def _layout(options: GeometryScene, figures: tuple[_Figure, ...], rng: Random) -> _Plane | None:
-    """One try: figures in cells of a grid; None when one does not fit into its cell."""
-    width, height = (rng.randint(options.min_side_px, options.max_side_px) for _ in range(2))
-    columns = 1 if len(figures) == 1 or (len(figures) == 2 and height > width) else 2
-    rows = -(-len(figures) // columns)
-    cells = rng.sample(range(rows * columns), len(figures))
-    size = rng.randint(10, 12)
-    drawn = []
-    for cell, figure in zip(sorted(cells), figures, strict=True):
-        row, column = divmod(cell, columns)
-        area = (
-            2 + (width - 4) * column // columns,
-            2 + (height - 4) * row // rows,
-            2 + (width - 4) * (column + 1) // columns,
-            2 + (height - 4) * (row + 1) // rows,
-        )
-        found = _place(figure, area, size, rng)
-        if found is None:
-            return None
-        drawn.append(found)
-    plane = _Plane(width, height, rng.choice(BACKGROUNDS), tuple(drawn))
-    return plane if _fits(plane) else None
-
-
-def _place(figure: _Figure, area: Box, size_px: int, rng: Random) -> _Drawn | None:
-    """The figure at a size and place that leave room for its texts within an area."""
-    face = font(size_px)
-    wide, tall = figure.size
-    written = [ink(figure.write(side), face) for side in figure.sides]
-    room = max(box[2] - box[0] for box in written) + 3, max(box[3] - box[1] for box in written) + 3
-    if figure.kind == "circle":
-        room = 0, 0
-    for _ in range(_TRIES):
-        across, down = area[2] - area[0] - 2 - room[0], area[3] - area[1] - 2 - room[1]
-        scale = min(across / wide, down / tall) * rng.uniform(0.7, 1.0)
-        w, h = round(scale * wide), round(scale * tall)
-        if min(w, h) < 12:
-            continue
-        at_right, at_top = rng.random() < 0.5, rng.random() < 0.5
-        x = rng.randint(area[0] + 1, area[2] - 1 - w - room[0]) + (0 if at_right else room[0])
-        y = rng.randint(area[1] + 1, area[3] - 1 - h - room[1]) + (room[1] if at_top else 0)
-        found = _Drawn(figure, (x, y, x + w, y + h), (), at_right, at_top)
-        if figure.kind == "circle":
-            texts = _radius_text(found, size_px)
-        else:
-            sides = list(figure.sides)
-            down_too = len(sides) == 2 or rng.random() < 0.5
-            texts = [_text_across(found, sides[0], size_px)] if len(sides) == 2 else []
-            one = _text_down if down_too else _text_across
-            texts.append(one(found, sides[-1], size_px))
-        if texts:
-            return replace(found, texts=tuple(texts))
-    return None
-
-
-def _text_across(drawn: _Drawn, side: str, size_px: int) -> Text:
-    """Above or below the figure, centred."""
-    x0, y0, x1, y1 = drawn.box
-    face = font(size_px)
-    left, top, right, bottom = ink(drawn.figure.write(side), face)
-    y = y0 - 2 - bottom if drawn.at_top else y1 + 2 - top
-    return put_text(drawn.figure.write(side), face, (x0 + x1 - (right - left)) // 2, y)
-
-
-def _text_down(drawn: _Drawn, side: str, size_px: int) -> Text:
-    """To the left or right of the figure, centred."""
-    x0, y0, x1, y1 = drawn.box
-    face = font(size_px)
-    left, top, right, bottom = ink(drawn.figure.write(side), face)
-    x = x1 + 2 if drawn.at_right else x0 - 2 - (right - left)
-    return put_text(drawn.figure.write(side), face, x, (y0 + y1 - (bottom - top)) // 2 - top)
-
-
-def _radius_text(drawn: _Drawn, size_px: int) -> list[Text]:
-    """Above the line from the centre to the right; empty when it would touch the circle."""
-    x0, y0, x1, y1 = drawn.box
-    face, radius = font(size_px), (x1 - x0) / 2
-    left, top, right, bottom = ink(drawn.figure.write("radius"), face)
-    reach = radius / 2 + (right - left) / 2 - 1, bottom - top + 3
-    if reach[0] ** 2 + reach[1] ** 2 > (radius - 3) ** 2 or right - left > radius - 4:
-        return []
-    start = round((x0 + x1) / 2 + radius / 2 - (right - left) / 2) - 1
-    return [put_text(drawn.figure.write("radius"), face, start, (y0 + y1 - 1) // 2 - 2 - bottom)]
-
-
-def _fits(plane: _Plane) -> bool:
-    """Every figure with its texts stands inside and apart from the others."""
-    blocks = [union((one.box, *(text.box for text in one.texts))) for one in plane.drawn]
-    if not all(inside(block, plane.width, plane.height, 2) for block in blocks):
-        return False
-    return not any(clash(a, b, _GAP) for a, b in combinations(blocks, 2))
-
-
-def _paint(plane: _Plane) -> Picture:
-    picture = Image.new("RGB", (plane.width, plane.height), plane.background)
-    pen = ImageDraw.Draw(picture)
-    for one in plane.drawn:
-        _paint_figure(pen, one)
-        draw_texts(pen, one.texts)
-    return encode(picture)
-
-
-def _paint_figure(pen: ImageDraw.ImageDraw, drawn: _Drawn) -> None:
-    """A dark outline around a pale filling; the right angle and the radius are marked."""
-    x0, y0, x1, y1 = drawn.box[0], drawn.box[1], drawn.box[2] - 1, drawn.box[3] - 1
-    line = COLOURS[drawn.figure.colour]
-    red, green, blue = ((value + 3 * 255) // 4 for value in line)
-    pale = (red, green, blue)
-    if drawn.figure.kind == "circle":
-        pen.ellipse((x0, y0, x1, y1), fill=pale, outline=line)
-        mx, my = (x0 + x1) // 2, (y0 + y1) // 2
-        pen.line((mx, my, x1, my), fill=line)
-        pen.rectangle((mx - 1, my - 1, mx + 1, my + 1), fill=line)
-    elif drawn.figure.kind == "right triangle":
-        x, far_x = (x1, x0) if drawn.at_right else (x0, x1)
-        y, far_y = (y0, y1) if drawn.at_top else (y1, y0)
-        pen.polygon([(x, y), (far_x, y), (x, far_y)], fill=pale, outline=line)
-        mark_x, mark_y = (x - 4 if drawn.at_right else x + 4), (y + 4 if drawn.at_top else y - 4)
-        pen.line([(x, mark_y), (mark_x, mark_y), (mark_x, y)], fill=line)
-    else:
-        pen.rectangle((x0, y0, x1, y1), fill=pale, outline=line)
-
-
-def _facts(plane: _Plane) -> dict[str, Any]:
-    size = (plane.width, plane.height)
-    return {
-        "family": "geometry",
-        "width": plane.width,
-        "height": plane.height,
-        "figures": [
-            {
-                "kind": one.figure.kind,
-                "colour": one.figure.colour,
-                "box": unit(one.box, *size),
-                "sides": one.figure.sides,
-                "hidden": one.figure.hidden,
-                "texts": [{"text": text.text, "box": unit(text.box, *size)} for text in one.texts],
-            }
-            for one in plane.drawn
-        ],
-    }
-
-
-def _items(plane: _Plane, rng: Random) -> tuple[Item, ...]:
+def _items(plane: Plane, rng: Random) -> tuple[Item, ...]:
     made = (
         _caption(plane, rng),
         _grounded(plane),
@@ -341,11 +71,12 @@ def _items(plane: _Plane, rng: Random) -> tuple[Item, ...]:
         _missing(plane, rng),
         _compare(plane, rng),
         _dialogue(plane, rng),
+        _statements(plane, rng),
     )
     return tuple(item for item in made if item is not None)
 
 
-def _caption(plane: _Plane, rng: Random) -> Item:
+def _caption(plane: Plane, rng: Random) -> Item:
     listed = []
     for figure in plane.figures:
         sides = " and ".join(f"{side} {figure.write(side)}" for side in figure.sides)
@@ -358,26 +89,39 @@ def _caption(plane: _Plane, rng: Random) -> Item:
     return Item("caption", (Ask(question, text),), None)
 
 
-def _grounded(plane: _Plane) -> Item:
+def _grounded(plane: Plane) -> Item:
     """Every figure by its name, and its box."""
     size = plane.width, plane.height
     listed = (f"{one.figure.name} {box_answer(one.box, *size).gold}." for one in plane.drawn)
     return Item("grounded", (Ask("Describe the picture with boxes.", " ".join(listed)),), None)
 
 
-def _count(plane: _Plane, rng: Random) -> Item:
+def _statements(plane: Plane, rng: Random) -> Item:
+    facts, boxes = [f"The number of figures is {len(plane.figures)}."], []
+    for one in plane.drawn:
+        figure = one.figure
+        facts.append(f"The {figure.colour} figure is a {figure.kind}.")
+        for side, length in figure.shown.items():
+            facts.append(f"The {side} of the {figure.name} is {length}.")
+            facts.append(f"The figure with a length of {length} is the {figure.name}.")
+        gold = box_answer(one.box, plane.width, plane.height).gold
+        boxes.append(f"The box of the {figure.name} is {gold}.")
+    return statements(facts, boxes, rng)
+
+
+def _count(plane: Plane, rng: Random) -> Item:
     question = rng.choice(("How many figures are there?", "Count the figures."))
     return ask("count", question, number(len(plane.figures)))
 
 
-def _read(plane: _Plane, rng: Random) -> Item:
+def _read(plane: Plane, rng: Random) -> Item:
     figure = rng.choice(plane.figures)
     side, length = rng.choice(list(figure.shown.items()))
     question = rng.choice(("What is the {} of the {}?", "How long is the {} of the {}?"))
     return ask("read", question.format(side, figure.name), number(length))
 
 
-def _name(plane: _Plane, rng: Random) -> Item:
+def _name(plane: Plane, rng: Random) -> Item:
     figure = rng.choice(plane.figures)
     question = rng.choice(("What kind of figure is {}?", "Name the {} figure."))
     asked = question.format(figure.colour)
@@ -385,21 +129,21 @@ def _name(plane: _Plane, rng: Random) -> Item:
     return ask("name", asked, Answer("text", figure.kind, aliases))
 
 
-def _which(plane: _Plane, rng: Random) -> Item:
+def _which(plane: Plane, rng: Random) -> Item:
     figure = rng.choice(plane.figures)
     length = rng.choice(list(figure.shown.values()))
     answer = Answer("text", figure.name)
     return ask("which", f"Which figure has a length of {length}?", answer)
 
 
-def _locate(plane: _Plane, rng: Random) -> Item:
+def _locate(plane: Plane, rng: Random) -> Item:
     one = rng.choice(plane.drawn)
     question = rng.choice(("Where is the {}? Give its box.", "Give the box of the {}."))
     answer = box_answer(one.box, plane.width, plane.height)
     return ask("locate", question.format(one.figure.name), answer)
 
 
-def _work(figure: _Figure) -> tuple[int, str]:
+def _work(figure: Figure) -> tuple[int, str]:
     """The area of a figure that has one in whole numbers, and the steps."""
     a, b = figure.lengths[0], figure.lengths[-1]
     steps = f"{a} * {b} = {a * b}."
@@ -408,12 +152,12 @@ def _work(figure: _Figure) -> tuple[int, str]:
     return a * b // 2, f"{steps} {a * b} / 2 = {a * b // 2}."
 
 
-def _plain(plane: _Plane) -> list[_Figure]:
+def _plain(plane: Plane) -> list[Figure]:
     """Figures whose area follows from what is written."""
     return [one for one in plane.figures if one.kind != "circle" and not one.hidden]
 
 
-def _diameter(plane: _Plane, rng: Random) -> Item | None:
+def _diameter(plane: Plane, rng: Random) -> Item | None:
     circles = [figure for figure in plane.figures if figure.kind == "circle"]
     if not circles:
         return None
@@ -422,7 +166,7 @@ def _diameter(plane: _Plane, rng: Random) -> Item | None:
     return ask("diameter", asked, *_second(figure)[1:])
 
 
-def _area(plane: _Plane, rng: Random) -> Item | None:
+def _area(plane: Plane, rng: Random) -> Item | None:
     plain = _plain(plane)
     if not plain:
         return None
@@ -430,7 +174,7 @@ def _area(plane: _Plane, rng: Random) -> Item | None:
     return ask("area", f"What is the area of the {figure.name}?", *_second(figure)[1:])
 
 
-def _perimeter(plane: _Plane, rng: Random) -> Item | None:
+def _perimeter(plane: Plane, rng: Random) -> Item | None:
     plain = [figure for figure in _plain(plane) if figure.kind != "right triangle"]
     if not plain:
         return None
@@ -442,7 +186,7 @@ def _perimeter(plane: _Plane, rng: Random) -> Item | None:
     return ask("perimeter", asked, number(2 * (a + b)), steps)
 
 
-def _missing(plane: _Plane, rng: Random) -> Item | None:
+def _missing(plane: Plane, rng: Random) -> Item | None:
     hidden = [figure for figure in plane.figures if figure.hidden]
     if not hidden:
         return None
@@ -454,7 +198,7 @@ def _missing(plane: _Plane, rng: Random) -> Item | None:
     return ask("missing", asked, *_second(figure)[1:])
 
 
-def _compare(plane: _Plane, rng: Random) -> Item | None:
+def _compare(plane: Plane, rng: Random) -> Item | None:
     """How much longer a side of one figure is than a side of another; no two are equal."""
     if len(plane.figures) < 2:
         return None
@@ -468,7 +212,7 @@ def _compare(plane: _Plane, rng: Random) -> Item | None:
     return ask("compare", asked, number(high - low), steps)
 
 
-def _second(figure: _Figure) -> tuple[str, Answer, str]:
+def _second(figure: Figure) -> tuple[str, Answer, str]:
     """What follows from one figure: a question that calls it "it", the gold, the steps."""
     listed = ", ".join(f"{side} {length}" for side, length in figure.shown.items())
     if figure.kind == "circle":
@@ -484,7 +228,7 @@ def _second(figure: _Figure) -> tuple[str, Answer, str]:
     return "And what is its area?", number(area), f"{listed}. {steps}"
 
 
-def _dialogue(plane: _Plane, rng: Random) -> Item:
+def _dialogue(plane: Plane, rng: Random) -> Item:
     """Two questions; the second leans on the first, whose answer does not give its own away."""
     figure = rng.choice(plane.figures)
     asked, answer, steps = _second(figure)

@@ -18,6 +18,7 @@ from pellucid.data.synth.base import (
     draw_data,
     first_fit,
     number,
+    statements,
 )
 from pellucid.data.synth.windows import (
     SHORT_WORDS,
@@ -82,6 +83,7 @@ def _items(layout: Layout, rng: Random) -> tuple[Item, ...]:
         _click_second(layout, rng),
         _sum(layout, rng),
         _dialogue(layout, rng),
+        _statements(layout, rng),
     )
     return tuple(item for item in made if item is not None)
 
@@ -110,6 +112,37 @@ def _by_rows(layout: Layout, listed: list[str]) -> str:
     for one, told in zip(layout.drawn, listed, strict=True):
         rows.setdefault(one.place[0], []).append(told)
     return " ".join(f"Row {row + 1}: {', '.join(told)}." for row, told in rows.items())
+
+
+def _statements(layout: Layout, rng: Random) -> Item:
+    """What questions ask for by name, place and state."""
+    absent = rng.choice([word for word in SHORT_WORDS if word not in _labels(layout)])
+    corners = {corner: _at(layout, corner).control.label for corner in _CORNERS}
+    facts = [
+        f"The title of the window is {layout.title.text}.",
+        f"The title bar is {layout.bar_colour}.",
+        f"The number of buttons is {len(_of(layout, 'button'))}.",
+        *(f"The label at the {corner} is {label}." for corner, label in corners.items()),
+        f"{absent} is {STATES['absent']}.",
+    ]
+    for one in layout.drawn:
+        if one.control.kind != "button":
+            facts.append(f"{one.control.label} is {STATES[_state(one)]}.")
+        if one.control.kind == "field":
+            facts.append(f"The {one.control.name} says {int(one.control.value)}.")
+    for relation in STEPS:
+        for one, other in _pairs(layout, relation):
+            label = other.control.label
+            facts.append(f"The label {_side(relation)} the {one.control.name} is {label}.")
+    boxes = [
+        f"The box of the {one.control.name} is {_box(layout, one).gold}." for one in layout.drawn
+    ]
+    return statements(facts, boxes, rng)
+
+
+def _labels(layout: Layout) -> set[str]:
+    """Every word in the window."""
+    return {layout.title.text, *(one.control.label for one in layout.drawn)}
 
 
 def _title(layout: Layout, rng: Random) -> Item:
@@ -205,7 +238,7 @@ def _checked(layout: Layout, rng: Random) -> Item | None:
     (state,) = rng.choices(states, [_WEIGHTS[state] for state in states])
     label = rng.choice([one.control.label for one in pool if _state(one) == state])
     if rng.random() < 0.3:
-        there = {layout.title.text, *(one.control.label for one in layout.drawn)}
+        there = _labels(layout)
         label, state = rng.choice([word for word in SHORT_WORDS if word not in there]), "absent"
     asked = f"Is {label} checked, not checked, a field or not there?"
     return ask("checked", asked, Answer("text", STATES[state]))

@@ -29,6 +29,7 @@ from pellucid.data.synth.base import (
     first_fit,
     inside,
     number,
+    statements,
     unit,
 )
 from pellucid.recipe.data import ShapesScene
@@ -276,6 +277,7 @@ def _items(plane: _Plane, change: _Change, rng: Random) -> tuple[Item, ...]:
         items.append(most)
     if len(plane.shapes) > 1:
         items.append(_relation(plane, rng))
+    items.append(_statements(plane, rng))
     return tuple(items)
 
 
@@ -298,6 +300,20 @@ def _grounded(plane: _Plane) -> Item:
         for shape in plane.shapes
     ]
     return Item("grounded", (Ask("Describe the picture with boxes.", " ".join(listed)),), None)
+
+
+def _statements(plane: _Plane, rng: Random) -> Item:
+    facts = [f"The number of shapes is {len(plane.shapes)}."]
+    for colour in sorted(COLOURS):
+        facts.append(f"The number of {colour} shapes is {plane.count(colour)}.")
+    for relation, pairs in _relations(plane).items():
+        told = [f"The {a.name} is {relation} the {b.name}." for a, b in pairs]
+        facts += rng.sample(told, min(len(told), 3))
+    boxes = [
+        f"The box of the {shape.name} is {box_answer(shape.box, plane.width, plane.height).gold}."
+        for shape in plane.shapes
+    ]
+    return statements(facts, boxes, rng)
 
 
 def _count_all(plane: _Plane, rng: Random) -> Item:
