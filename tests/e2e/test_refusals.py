@@ -138,6 +138,18 @@ def test_a_recipe_that_is_not_there(tmp_path: Path) -> None:
     refused(tmp_path, "smok", "did you mean 'smoke'")
 
 
+def test_a_checkpoint_to_start_from_that_is_not_there(tmp_path: Path) -> None:
+    """Said before anything is drawn."""
+    recipe = write_own(tmp_path, [row()])
+    own = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    own["model"] = {"kind": "checkpoint", "path": "before"}
+    recipe.write_text(yaml.safe_dump(own), encoding="utf-8")
+    refused(tmp_path, recipe, "model.path", "before", "does not exist", "pellucid export")
+    (tmp_path / "before").mkdir()
+    refused(tmp_path, recipe, "holds no checkpoint")
+    assert not list((tmp_path / "runs").glob("artifacts/*"))
+
+
 def test_an_own_recipe_that_is_right_runs(tmp_path: Path) -> None:
     done = pellucid("run", write_own(tmp_path, [row()]), "--home", tmp_path / "runs")
     assert done.returncode == 0, done.stderr[-2000:]

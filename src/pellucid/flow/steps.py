@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pellucid.base.errors import Problem, UserError
 from pellucid.base.hashing import hash_file, hash_json
-from pellucid.base.paths import resolve
+from pellucid.base.paths import ASSET_PREFIX, resolve
 from pellucid.flow.job import Work
 from pellucid.flow.names import CHECKPOINT, checkpoint_folder, checkpoint_name
 from pellucid.recipe.data import Mix, SourceOptions
@@ -77,10 +78,20 @@ def scorer_hashes() -> dict[str, str]:
 
 
 def model_inputs(options: ModelOptions) -> dict[str, str]:
-    """SHA-256 of the files that initial weights and prompts come from."""
+    """SHA-256 of the files that initial weights and prompts come from.
+
+    Raises:
+        UserError: the checkpoint folder is not there.
+    """
     if options.kind == "build":
         return {"tokenizer": hash_file(resolve(options.prompt.tokenizer))}
     folder = resolve(options.path)
+    if not (folder / "config.json").is_file():
+        rule = "holds no checkpoint" if folder.exists() else "does not exist"
+        fix = "run the recipe that makes it, then pellucid export NAME --to FOLDER"
+        if options.path.startswith(ASSET_PREFIX):
+            fix = "run make backbone, which puts it there"
+        raise UserError(Problem("model.path", options.path, rule, fix))
     return {path.name: hash_file(path) for path in sorted(folder.glob("*")) if path.is_file()}
 
 
