@@ -37,7 +37,7 @@ class Channels:
 
     def __init__(self, renderer: Renderer, mode: Mode) -> None:
         """Start where a prompt in `mode` ends: a forced mode token is prefilled."""
-        self._tokenizer = renderer.tokenizer
+        self._tokenizer, self._lead = renderer.tokenizer, renderer.format.lead
         self._switches: dict[int, Channel] = {
             renderer.think_id: "thinking",
             renderer.think_close_id: "answer",
@@ -45,20 +45,29 @@ class Channels:
         }
         self._channel: Channel = "thinking" if mode == "think" else "answer"
         self._text = Detokenizer(self._tokenizer)
+        self._opened = False
 
     def push(self, id_: int) -> list[Delta]:
         """The deltas of one more id."""
         if not self._tokenizer.is_control(id_):
-            return [Delta(self._text.push(id_), self._channel, id_)]
+            return [Delta(self._led(self._text.push(id_)), self._channel, id_)]
         deltas = self.finish()
-        self._channel = self._switches.get(id_, self._channel)
+        if id_ in self._switches:
+            self._channel, self._opened = self._switches[id_], False
         return [*deltas, Delta(self._tokenizer.decode([id_]), "control", id_)]
 
     def finish(self) -> list[Delta]:
         """What is still held back."""
-        left = self._text.finish()
+        left = self._led(self._text.finish())
         self._text = Detokenizer(self._tokenizer)
         return [Delta(left, self._channel, None)] if left else []
+
+    def _led(self, text: str) -> str:
+        """The text without the format's lead, if it opens a channel."""
+        if self._opened or not text:
+            return text
+        self._opened = True
+        return text.removeprefix(self._lead)
 
 
 @final

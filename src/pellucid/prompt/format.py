@@ -2,12 +2,13 @@
 
 A turn is `turn_start role separator CONTENT turn_end after_end`. An assistant turn has
 `after_assistant_separator` before its content, and its content opens with the mode: either
-`think REASONING think_close ANSWER` or `nothink ANSWER`.
+`think REASONING think_close ANSWER` or `nothink ANSWER`; `lead` opens REASONING and ANSWER.
 
 Leaves out on purpose: tools and roles other than system, user and assistant.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,9 @@ class ChatFormat:
     """Plain text after every `turn_end`; never supervised."""
     after_assistant_separator: str = ""
     """Plain text between the separator and the mode token; never supervised."""
+    lead: Literal["", " "] = ""
+    """Opens thinking and answer; generated with them, and taken away again. After a space the first
+    word of an answer has the token that the same word has within a text."""
 
     @property
     def controls(self) -> tuple[str, ...]:

@@ -1,12 +1,14 @@
 """Generated ids back to thinking, answer and outcome. Never raises on what a model wrote.
 
-Only control ids count as control: a tag spelt letter by letter is text. Nothing is stripped.
+Only control ids count as control: a tag spelt letter by letter is text. Nothing is stripped but the
+format's lead.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from pellucid.prompt.format import ChatFormat
 from pellucid.prompt.tokenizer import Tokenizer
 from pellucid.schema.record import Mode
 from pellucid.schema.rollout import FinishReason, Outcome
@@ -32,6 +34,7 @@ class Ids(Protocol):
     """Where `parse` finds the control ids and decodes the rest; a `Renderer` is one."""
 
     tokenizer: Tokenizer
+    format: ChatFormat
     think_id: int
     think_close_id: int
     nothink_id: int
@@ -61,15 +64,19 @@ def parse(known: Ids, ids: Sequence[int], mode: Mode, finish_reason: FinishReaso
     outcome = _outcome(finish_reason, sound)
     answer = None
     if outcome == "answered" and rest is not None:
-        answer = known.tokenizer.decode(_without_end(known, rest))
+        answer = _text(known, _without_end(known, rest))
     return Parsed(
         chosen=chosen,
-        thinking=known.tokenizer.decode(thought) if chosen == "think" else None,
+        thinking=_text(known, thought) if chosen == "think" else None,
         answer=answer,
         outcome=outcome,
         thinking_tokens=len(thought),
         text=known.tokenizer.decode(whole),
     )
+
+
+def _text(known: Ids, ids: Sequence[int]) -> str:
+    return known.tokenizer.decode(ids).removeprefix(known.format.lead)
 
 
 def _chosen(known: Ids, whole: Sequence[int]) -> Mode | None:

@@ -7,8 +7,9 @@ Leaves out on purpose: truncation (a conversation over budget is the caller's to
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Literal
 
 from pellucid.base.hashing import hash_json
 from pellucid.base.paths import resolve
@@ -77,7 +78,7 @@ class Renderer:
         tokenizer = Tokenizer.load(resolve(options.prompt.tokenizer))
         prompt = options.prompt
         return cls(
-            tokenizer, PELLUCID, options.images, options.vision.patch_px,
+            tokenizer, replace(PELLUCID, lead=prompt.lead), options.images, options.vision.patch_px,
             prompt.system, prompt.keep_thinking,
         )  # fmt: skip
 
@@ -90,6 +91,13 @@ class Renderer:
             UserError: a file is damaged.
         """
         return cls(**files.read(folder))
+
+    def led(self, lead: Literal["", " "]) -> "Renderer":
+        """The same with another lead."""
+        return Renderer(
+            self.tokenizer, replace(self.format, lead=lead), self.images, self.patch_px,
+            self.system, self.keep_thinking,
+        )  # fmt: skip
 
     def save(self, folder: Path) -> None:
         """Write the renderer's files; the same renderer gives the same bytes."""
@@ -227,9 +235,10 @@ class Renderer:
         mode = self.think_id if shown else self.nothink_id
         tape.write("mode", index, [mode], learnt and chosen)
         if shown:
-            thinking = self.tokenizer.encode_text(turn.reasoning or "")
+            thinking = self.tokenizer.encode_text(self.format.lead + (turn.reasoning or ""))
             tape.write("thinking", index, thinking, learnt)
             tape.write("control", index, [self.think_close_id], learnt)
-        tape.write("answer", index, self.tokenizer.encode_text(turn.text), learnt)
+        answer = self.tokenizer.encode_text(self.format.lead + turn.text)
+        tape.write("answer", index, answer, learnt)
         tape.write("control", index, [self.end_id], learnt)
         tape.write("control", index, self._after_end)

@@ -52,14 +52,14 @@ _BODY = """
     {%- if not reasoning or keep_thinking or (loop.last and not add_generation_prompt) -%}
       {%- generation -%}
         {%- if reasoning -%}
-          {{- refuse(reasoning) -}}{{- think + reasoning + think_close -}}
+          {{- refuse(reasoning) -}}{{- think + lead + reasoning + think_close -}}
         {%- else -%}
           {{- nothink -}}
         {%- endif -%}
-        {{- shown(message) + turn_end -}}
+        {{- lead + shown(message) + turn_end -}}
       {%- endgeneration -%}
     {%- else -%}
-      {{- nothink + shown(message) + turn_end -}}
+      {{- nothink + lead + shown(message) + turn_end -}}
     {%- endif -%}
     {{- after_end -}}
   {%- endif -%}
@@ -92,6 +92,7 @@ def chat_template(
         "image": format.image,
         "after_end": format.after_end,
         "after_assistant_separator": format.after_assistant_separator,
+        "lead": format.lead,
     }
     lines = [f"{{%- set {name} = {_literal(value)} -%}}" for name, value in names.items()]
     listed = ", ".join(_literal(control) for control in controls)

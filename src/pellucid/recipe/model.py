@@ -77,6 +77,9 @@ class PromptOptions(Options):
     """System message of conversations that bring none; empty for none."""
     keep_thinking: bool = False
     """Whether later turns are shown the thinking of earlier ones."""
+    lead: Literal["", " "] = ""
+    """What opens every thinking and answer. After a space, the first word of an answer has the
+    token that it has within a text."""
 
 
 class BuildModel(Options):
@@ -103,6 +106,8 @@ class CheckpointModel(Options):
     """The folder; relative to the recipe, or `asset:...`."""
     projector: Literal["keep", "fresh"] = "keep"
     """`fresh` draws the projector anew from the recipe's seed; tower and decoder are kept."""
+    lead: Literal["", " "] | None = None
+    """Another `prompt.lead` than the checkpoint's; null keeps it."""
 
 
 ModelOptions = Annotated[BuildModel | CheckpointModel, Field(discriminator="kind")]

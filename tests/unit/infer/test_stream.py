@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -58,9 +59,21 @@ def test_a_character_that_a_control_token_cuts_stays_in_its_channel(renderer: Re
     assert [delta.token_id for delta in deltas if delta.token_id is not None] == ids
 
 
+def test_the_lead_is_taken_away_once_from_each_part(renderer: Renderer) -> None:
+    led = renderer.led(" ")
+    thinking, answer = (led.tokenizer.encode_text(text) for text in ("  a b", " red "))
+    ids = [led.think_id, *thinking, led.think_close_id, *answer, led.end_id]
+    deltas, parsed = through(led, "auto", ids), led.parse(ids, "auto", "stop")
+    assert spelt(deltas, "thinking") == parsed.thinking == " a b"
+    assert spelt(deltas, "answer") == parsed.answer == "red "
+
+
 @settings(max_examples=60, deadline=None)
-@given(data=st.data())
-def test_channels_say_what_the_parser_says(renderer: Renderer, data: st.DataObject) -> None:
+@given(data=st.data(), lead=st.sampled_from(["", " "]))
+def test_channels_say_what_the_parser_says(
+    renderer: Renderer, data: st.DataObject, lead: Literal["", " "]
+) -> None:
+    renderer = renderer.led(lead)
     pieces = st.lists(st.integers(0, renderer.tokenizer.size - 1), max_size=12)
     plain = [id_ for id_ in data.draw(pieces) if not renderer.tokenizer.is_control(id_)]
     other = [id_ for id_ in data.draw(pieces) if not renderer.tokenizer.is_control(id_)]

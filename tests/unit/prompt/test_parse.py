@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pellucid.prompt import Parsed
+from pellucid.schema.record import assistant, user
 
 QUICK = settings(deadline=None, max_examples=50, derandomize=True)
 START, END, THINK, CLOSE, NOTHINK, IMAGE, PAD = 1, 3, 4, 5, 6, 7, 0
@@ -99,3 +100,20 @@ def test_nothing_raises_and_only_answered_has_an_answer(renderer, ids, mode, rea
     assert parsed.text == renderer.tokenizer.decode(prefill + ids)
     if mode != "auto":
         assert parsed.chosen == mode
+
+
+@QUICK
+@given(thinking=st.text(min_size=1, max_size=12), answer=st.text(max_size=12))
+def test_what_is_rendered_with_a_lead_is_parsed_back(make_renderer, make, thinking, answer):
+    renderer = make_renderer().led(" ")
+    (shown,) = renderer.examples(make(user("?"), assistant(answer, thinking)))
+    ids = [id_ for id_, learnt in zip(shown.ids, shown.supervised, strict=True) if learnt]
+    parsed = renderer.parse(ids, "auto", "stop")
+    assert (parsed.thinking, parsed.answer) == (thinking, answer)
+
+
+def test_after_a_lead_a_word_has_the_token_that_it_has_within_a_text(make_renderer, make):
+    renderer = make_renderer().led(" ")
+    (shown,) = renderer.examples(make(user("The bar is red."), assistant("red")))
+    (red,) = renderer.tokenizer.encode_text(" red")
+    assert shown.ids.count(red) == 2

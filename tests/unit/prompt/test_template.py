@@ -55,12 +55,13 @@ def expanded(ids, mask, plans):
     return tuple(id_ for id_, _ in out), tuple(flag for _, flag in out)
 
 
-@pytest.fixture(scope="module", params=["pellucid", "phi", "keep", "system"])
+@pytest.fixture(scope="module", params=["pellucid", "phi", "keep", "lead", "system"])
 def pair(request, make_renderer, tmp_path_factory):
     renderer = {
         "pellucid": lambda: make_renderer(),
         "phi": lambda: make_renderer(PHI, system="Be brief."),
         "keep": lambda: make_renderer(keep_thinking=True),
+        "lead": lambda: make_renderer().led(" "),
         "system": lambda: make_renderer(system=SYSTEM),
     }[request.param]()
     folder = tmp_path_factory.mktemp(request.param)
@@ -102,7 +103,8 @@ def test_arguments_override_what_the_checkpoint_says(pair):
     text = other.apply_chat_template(
         chat(turns), tokenize=False, keep_thinking=True, system="S", add_generation_prompt=True
     )
-    assert "<think>why</think>2" in text
+    lead = renderer.format.lead
+    assert f"<think>{lead}why</think>{lead}2" in text
     assert text.startswith("<|im_start|>system<|im_sep|>S<|im_end|>")
 
 

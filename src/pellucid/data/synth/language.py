@@ -16,6 +16,8 @@ FILE = ASSETS / "tokenizer" / "corpus" / "scenes.txt"
 FIRST_SEED = 2**40
 SILENT = {"lists", "pages"}
 """Words and numbers that others say too."""
+REPEATED = "statements"
+"""What these say, questions and answers say too."""
 SCENES = 40
 """Scenes told of each family."""
 
@@ -36,7 +38,7 @@ def _lines(family: str, seed: int) -> Iterator[str]:
         {"kind": "scenes", "scene": {"kind": family}, "scenes": 1}
     )
     scene = FAMILIES[family].draw(options.scene, seed)
-    asks = [ask for item in scene.items for ask in item.asks]
+    asks = [ask for item in scene.items if item.task != REPEATED for ask in item.asks]
     said = [text for ask in asks for text in (ask.question, ask.reasoning, ask.reply) if text]
     yield from dict.fromkeys(said)
 
