@@ -27,6 +27,9 @@ backbone: install
 	$(BIN)/pellucid run reader
 	rm -rf src/pellucid/assets/reader
 	$(BIN)/pellucid export reader --to src/pellucid/assets/reader
+	$(BIN)/pellucid run teller
+	rm -rf src/pellucid/assets/teller
+	$(BIN)/pellucid export teller --to src/pellucid/assets/teller
 	$(BIN)/pellucid run backbone
 	rm -rf src/pellucid/assets/backbone
 	$(BIN)/pellucid export backbone --to src/pellucid/assets/backbone --half
