@@ -11,5 +11,5 @@ class Options(BaseModel):
         extra="forbid",
         use_attribute_docstrings=True,
         validate_default=True,
-        ser_json_inf_nan="constants",
+        allow_inf_nan=False,
     )

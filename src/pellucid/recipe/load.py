@@ -21,6 +21,22 @@ from pellucid.recipe.rules import conflicts
 SHIPPED = ASSETS / "recipes"
 
 
+class _Loader(yaml.SafeLoader):
+    """Safe YAML, in which a field may be given once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """A mapping; a second value for a key is refused, where YAML would take the last."""
+        seen: dict[str, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if str(key.value) in seen:
+                first = seen[str(key.value)]
+                rule = f"`{key.value}` is given in line {first} and again in line {line}"
+                raise yaml.MarkedYAMLError(problem=rule)
+            seen[str(key.value)] = line
+        return super().construct_mapping(node, deep)
+
+
 def find(name: str, beside: Path | None = None) -> Path:
     """The file of a recipe: a path, or the name of a shipped recipe.
 
@@ -97,7 +113,7 @@ def _read(path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
             Problem("recipe", path.name, f"is not UTF-8 (byte {error.start})", "save it as UTF-8")
         ) from None
     try:
-        tree = yaml.safe_load(text)
+        tree = yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         raise UserError(
             Problem("recipe", path.name, f"is not YAML: {_one_line(error)}", "mend that line")

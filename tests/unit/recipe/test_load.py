@@ -165,6 +165,22 @@ def test_what_is_not_a_recipe_is_refused(text: str, tmp_path: Path) -> None:
         load(str(path))
 
 
+def test_a_field_given_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "twice.yaml"
+    path.write_text("extends: smoke\nseed: 1\nname: a\nseed: 2\n", encoding="utf-8")
+    with pytest.raises(UserError, match="`seed` is given in line 2 and again in line 4"):
+        load(str(path))
+    path.write_text("extends: smoke\nrl: {slots: 1, slots: 2}\n", encoding="utf-8")
+    with pytest.raises(UserError, match="`slots`"):
+        load(str(path))
+
+
+@pytest.mark.parametrize("value", [".inf", "-.inf", ".nan"])
+def test_a_rate_is_finite(value: str) -> None:
+    with pytest.raises(UserError, match=r"modules\.decoder"):
+        load("smoke", [f"rl.modules.decoder={value}"])
+
+
 def test_an_unknown_recipe_suggests_a_shipped_one() -> None:
     with pytest.raises(UserError, match="did you mean 'smoke'"):
         load("smok")
