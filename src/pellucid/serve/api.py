@@ -1,10 +1,11 @@
 """What goes over the wire: requests, replies, chunks and errors of `/v1/chat/completions`.
 
 A request is refused for every field that is not listed here: a setting that would be ignored is
-worse than an error. Replies carry the thinking twice, as `reasoning` and as `reasoning_content`,
-because clients read one or the other.
+worse than an error. Settings that clients send at their defaults are let through. Replies carry the
+thinking twice, as `reasoning` and as `reasoning_content`, because clients read one or the other.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -16,6 +17,7 @@ from pydantic import (
     StrictBool,
     StrictInt,
     ValidationError,
+    model_validator,
 )
 
 from pellucid.base.lookup import nearest
@@ -96,8 +98,42 @@ class StreamOptions(Wire):
     include_usage: StrictBool = False
 
 
+NEUTRAL: Mapping[str, tuple[Any, ...]] = {
+    "frequency_penalty": (0,),
+    "function_call": ("none", "auto"),
+    "functions": ([],),
+    "logit_bias": ({},),
+    "logprobs": (False,),
+    "metadata": ({},),
+    "modalities": (["text"],),
+    "parallel_tool_calls": (True, False),
+    "presence_penalty": (0,),
+    "response_format": ({"type": "text"},),
+    "service_tier": ("auto", "default"),
+    "store": (False,),
+    "tool_choice": ("none", "auto"),
+    "tools": ([],),
+    "top_logprobs": (0,),
+}
+"""Fields that ask for nothing at these values, and at null."""
+
+
+def _without_neutral(body: Any) -> Any:
+    """The body without fields that ask for nothing; `user` names a caller and changes no answer."""
+    if not isinstance(body, dict):
+        return body
+    return {
+        name: value
+        for name, value in body.items()
+        if not (name == "user" and isinstance(value, str | None))
+        and not (name in NEUTRAL and (value is None or value in NEUTRAL[name]))
+    }
+
+
 class ChatRequest(Wire):
     """The body of a request."""
+
+    _neutral = model_validator(mode="before")(_without_neutral)
 
     model: str
     messages: list[

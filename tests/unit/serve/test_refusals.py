@@ -10,6 +10,8 @@ import openai
 import pytest
 from PIL import Image
 
+from pellucid.serve.api import NEUTRAL
+
 HELLO = [{"role": "user", "content": "Hello"}]
 
 
@@ -37,7 +39,7 @@ def image(url: str, count: int = 1) -> list[dict[str, Any]]:
     [
         ({"temprature": 0.5}, "temprature", "did you mean 'temperature'"),
         ({"logprobs": True}, "logprobs", "not supported"),
-        ({"tools": []}, "tools", "not supported"),
+        ({"tools": [{"type": "function"}]}, "tools", "not supported"),
         (
             {"chat_template_kwargs": {"thinking": True}},
             "chat_template_kwargs",
@@ -91,6 +93,23 @@ def test_nothing_that_may_be_left_out_needs_a_value(served: Any) -> None:
     absent = ("temperature", "top_p", "seed", "stop", "n", "stream", "stream_options", "mode")
     status, told = send(served, **dict.fromkeys(absent))
     assert status == 200, told
+
+
+def test_fields_that_ask_for_nothing_are_let_through(served: Any) -> None:
+    for name, values in NEUTRAL.items():
+        for value in (*values, None):
+            status, told = send(served, **{name: value})
+            assert status == 200, (name, value, told)
+    assert send(served, user="somebody")[0] == 200
+
+
+@pytest.mark.parametrize("name", sorted(NEUTRAL))
+def test_the_same_fields_are_refused_when_they_ask_for_something(served: Any, name: str) -> None:
+    asked = {
+        "logprobs": True, "store": True, "top_logprobs": 2, "parallel_tool_calls": "no",
+        "response_format": {"type": "json_object"}, "modalities": ["audio"],
+    }.get(name, [{"a": 1}])  # fmt: skip
+    assert name in refused(served, 400, **{name: asked})["message"]
 
 
 def test_the_wrong_model_path_method_and_body(served: Any) -> None:
