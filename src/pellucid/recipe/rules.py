@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pellucid.base.errors import Problem
 from pellucid.base.lookup import unknown
 from pellucid.recipe import gate_rules, rl_rules
+from pellucid.recipe.data import SceneOptions
 from pellucid.recipe.recipe import Recipe
 from pellucid.recipe.train import Modules, Schedule
 
@@ -46,17 +47,22 @@ def sources(recipe: Recipe) -> Iterator[Problem]:
         if source.kind != "scenes":
             continue
         scene = source.scene
-        for least in (field for field in type(scene).model_fields if field.startswith("min_")):
-            most = least.replace("min_", "max_", 1)
-            low, high = getattr(scene, least), getattr(scene, most)
-            if low > high:
-                rule = f"exceeds {at}.scene.{most}={high}"
-                fix = "lower the first or raise the second"
-                yield Problem(f"{at}.scene.{least}", low, rule, fix)
+        yield from _ranges(f"{at}.scene", scene)
+        if scene.kind == "safety":
+            yield from _ranges(f"{at}.scene.document", scene.document)
         if scene.kind == "charts" and scene.max_value < scene.max_bars:
             rule = f"gives fewer values than {at}.scene.max_bars={scene.max_bars} bars"
             fix = "raise the first or lower the second"
             yield Problem(f"{at}.scene.max_value", scene.max_value, rule, fix)
+
+
+def _ranges(at: str, scene: SceneOptions) -> Iterator[Problem]:
+    for least in (field for field in type(scene).model_fields if field.startswith("min_")):
+        most = least.replace("min_", "max_", 1)
+        low, high = getattr(scene, least), getattr(scene, most)
+        if low > high:
+            rule, fix = f"exceeds {at}.{most}={high}", "lower the first or raise the second"
+            yield Problem(f"{at}.{least}", low, rule, fix)
 
 
 def stages(recipe: Recipe) -> Iterator[Problem]:

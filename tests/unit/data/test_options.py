@@ -16,6 +16,10 @@ from pellucid.recipe import load
         ("shapes.scene.min_side_px=400", r"min_side_px=400 exceeds .*max_side_px=160"),
         ("charts.scene={kind: screens, min_controls: 7}", r"min_controls=7 exceeds .*=6"),
         ("charts.scene={kind: documents, min_lines: 7}", r"min_lines=7 exceeds .*=6"),
+        (
+            "charts.scene={kind: safety, document: {min_lines: 4, max_lines: 3}}",
+            r"document\.min_lines=4 exceeds .*=3",
+        ),
         ("charts.scene={kind: geometry, max_figures: 2, min_figures: 3}", r"exceeds .*=2"),
         ("charts.split={validation: 0.5, test: 0.5}", "leaves nothing to train on"),
         ("charts.scene={kind: charts, max_value: 5, max_bars: 8}", "fewer values than .* bars"),
