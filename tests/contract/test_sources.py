@@ -21,7 +21,7 @@ from pellucid.schema.record import faults
 
 
 def scenes(folder: Path) -> tuple[SourceOptions, int]:
-    return ScenesSource(scene=ShapesScene(), scenes=3, seed=40, licence="CC0-1.0"), 31
+    return ScenesSource(scene=ShapesScene(), scenes=3, seed=40, licence="CC0-1.0"), 34
 
 
 def llava(folder: Path) -> tuple[SourceOptions, int]:

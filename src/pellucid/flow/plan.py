@@ -96,9 +96,7 @@ def _mix(recipe: Recipe, name: str) -> Job:
 
 def _init(recipe: Recipe) -> Job:
     inputs = steps.model_inputs(recipe.model)
-    told = recipe.model.model_dump(
-        mode="json", exclude={"path": True, "prompt": {"tokenizer"}}, exclude_none=True
-    )
+    told = recipe.model.model_dump(mode="json", exclude={"path": True, "prompt": {"tokenizer"}})
     return Job(
         name="init",
         type="init",

@@ -149,7 +149,7 @@ class Init:
             if self.options.projector == "fresh":
                 init_weights(loaded.model, self.seed, "projector")
             lead = self.options.lead
-            renderer = loaded.renderer if lead is None else loaded.renderer.led(lead)
+            renderer = loaded.renderer if lead == "keep" else loaded.renderer.led(lead)
             checkpoint.save(loaded.model, renderer, target)
             if (folder / TRAINED_ON).is_file():
                 write_digest(work.folder / TRAINED_ON, read_digest(folder / TRAINED_ON))

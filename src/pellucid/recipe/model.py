@@ -106,8 +106,8 @@ class CheckpointModel(Options):
     """The folder; relative to the recipe, or `asset:...`."""
     projector: Literal["keep", "fresh"] = "keep"
     """`fresh` draws the projector anew from the recipe's seed; tower and decoder are kept."""
-    lead: Literal["", " "] | None = None
-    """Another `prompt.lead` than the checkpoint's; null keeps it."""
+    lead: Literal["keep", "", " "] = "keep"
+    """`prompt.lead`, if it is to be another than the checkpoint's."""
 
 
 ModelOptions = Annotated[BuildModel | CheckpointModel, Field(discriminator="kind")]

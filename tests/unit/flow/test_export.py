@@ -5,7 +5,7 @@ import json
 import shutil
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import yaml
@@ -22,6 +22,7 @@ from pellucid.flow.run import Selection, run
 from pellucid.flow.runs import open_run
 from pellucid.flow.steps import Init, model_inputs
 from pellucid.model import checkpoint
+from pellucid.prompt import Renderer
 from pellucid.recipe import Recipe, load
 from pellucid.recipe.load import validate
 from pellucid.recipe.model import CheckpointModel
@@ -310,6 +311,15 @@ def test_a_damaged_list_of_pictures_is_refused(half: Path, tmp_path: Path) -> No
     (source / TRAINED_ON).write_bytes(b"1234567")
     with pytest.raises(UserError, match="trained_on.bin"):
         init(source, "keep", 9, tmp_path / "init")
+
+
+@pytest.mark.parametrize(("lead", "kept"), [("keep", ""), (" ", " "), ("", "")])
+def test_a_checkpoint_keeps_its_lead_or_takes_another(
+    half: Path, tmp_path: Path, lead: Literal["keep", "", " "], kept: str
+) -> None:
+    options = CheckpointModel(path=str(half), lead=lead)
+    Init(options, 9)(Work(tmp_path, {}))
+    assert Renderer.load(tmp_path / "checkpoint").format.lead == kept
 
 
 def test_the_kept_projector_is_the_default() -> None:
