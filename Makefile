@@ -21,7 +21,7 @@ install: .venv/installed
 run: install
 	$(BIN)/pellucid run $(RECIPE)
 
-# Trains the backbone and puts it where recipes/laptop.yaml starts from; about two hours on two CPU
+# Trains the backbone and puts it where recipes/laptop.yaml starts from; about four hours on two CPU
 # cores. A killed run goes on where it was.
 backbone: install
 	$(BIN)/pellucid run reader
