@@ -21,8 +21,8 @@ install: .venv/installed
 run: install
 	$(BIN)/pellucid run $(RECIPE)
 
-# Trains the backbone and puts it where recipes/laptop.yaml starts from; about four hours on two CPU
-# cores. A killed run goes on where it was.
+# Trains the backbone and puts it where recipes/laptop.yaml starts from; hours on two CPU cores
+# (docs/laptop.md). A killed run goes on where it was.
 backbone: install
 	$(BIN)/pellucid run reader
 	rm -rf src/pellucid/assets/reader

@@ -194,7 +194,7 @@ def test_every_statement_is_true(family: str) -> None:
     seen = Counter()
     for scene in every(family):
         (item,) = [item for item in scene.items if item.task == "statements"]
-        said = re.findall(r"(.*?(?:\]|[^\]\d]|\d))\.(?: |$)", item.asks[0].reply)
+        said = re.findall(r"(.+?)\.(?: |$)", item.asks[0].reply)
         assert ". ".join(said) + "." == item.asks[0].reply
         assert len(set(said)) == len(said)
         for sentence in said:
@@ -207,7 +207,7 @@ def test_every_statement_is_true(family: str) -> None:
             assert SOLVERS[family](task, asked, scene.facts) == got, (sentence, scene.facts)
             seen[task] += 1
     singles = {i.task for scene in every(family) for i in scene.items if i.asks[0].direct}
-    assert set(seen) | {"click"} == singles | {"click"}, "all that can be asked without steps"
+    assert set(seen) == singles - {"click"}, "all that can be asked without steps"
 
 
 @families

@@ -8,7 +8,8 @@ Leaves out on purpose: tools and roles other than system, user and assistant.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+
+from pellucid.recipe.model import Lead
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class ChatFormat:
     """Plain text after every `turn_end`; never supervised."""
     after_assistant_separator: str = ""
     """Plain text between the separator and the mode token; never supervised."""
-    lead: Literal["", " "] = ""
+    lead: Lead = ""
     """Opens thinking and answer; generated with them, and taken away again. After a space the first
     word of an answer has the token that the same word has within a text."""
 

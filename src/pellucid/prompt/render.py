@@ -9,7 +9,6 @@ Leaves out on purpose: truncation (a conversation over budget is the caller's to
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Literal
 
 from pellucid.base.hashing import hash_json
 from pellucid.base.paths import resolve
@@ -21,7 +20,7 @@ from pellucid.prompt.rendered import SYSTEM_TURN, Rendered
 from pellucid.prompt.tape import Tape
 from pellucid.prompt.tokenizer import Tokenizer
 from pellucid.prompt.turns import Override, check_prompt, groups, overridden, thinks
-from pellucid.recipe.model import BuildModel, ImageOptions
+from pellucid.recipe.model import BuildModel, ImageOptions, Lead
 from pellucid.schema.record import Mode, Part, Record, Role, Turn
 from pellucid.schema.rollout import FinishReason
 
@@ -92,7 +91,7 @@ class Renderer:
         """
         return cls(**files.read(folder))
 
-    def led(self, lead: Literal["", " "]) -> "Renderer":
+    def led(self, lead: Lead) -> "Renderer":
         """The same with another lead."""
         return Renderer(
             self.tokenizer, replace(self.format, lead=lead), self.images, self.patch_px,

@@ -24,8 +24,9 @@ SHIPPED = ASSETS / "recipes"
 class _Loader(yaml.SafeLoader):
     """Safe YAML, in which a field may be given once."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         """A mapping; a second value for a key is refused, where YAML would take the last."""
+        node = super().compose_mapping_node(anchor)
         seen: dict[str, int] = {}
         for key, _ in node.value:
             line = key.start_mark.line + 1
@@ -34,7 +35,7 @@ class _Loader(yaml.SafeLoader):
                 rule = f"`{key.value}` is given in line {first} and again in line {line}"
                 raise yaml.MarkedYAMLError(problem=rule)
             seen[str(key.value)] = line
-        return super().construct_mapping(node, deep)
+        return node
 
 
 def find(name: str, beside: Path | None = None) -> Path:
@@ -151,11 +152,10 @@ def _apply(tree: dict[str, Any], item: str) -> None:
     if not equals or not field:
         raise UserError(Problem("--set", item, "is not of the form a.b=c", "write field=value"))
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UserError(
-            Problem("--set", item, "has a value that is not YAML", "quote it")
-        ) from None
+        value = yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        rule = f"has a value that is not YAML: {_one_line(error)}"
+        raise UserError(Problem("--set", item, rule, "quote it")) from None
     node: Any = tree
     parts = field.split(".")
     for part in parts[:-1]:

@@ -68,6 +68,10 @@ class DecoderOptions(Options):
     """Whether the output head shares the embedding's weights."""
 
 
+Lead = Literal["", " "]
+"""What can open a thinking or an answer."""
+
+
 class PromptOptions(Options):
     """How a conversation becomes tokens; saved with the checkpoint."""
 
@@ -77,7 +81,7 @@ class PromptOptions(Options):
     """System message of conversations that bring none; empty for none."""
     keep_thinking: bool = False
     """Whether later turns are shown the thinking of earlier ones."""
-    lead: Literal["", " "] = ""
+    lead: Lead = ""
     """What opens every thinking and answer. After a space, the first word of an answer has the
     token that it has within a text."""
 
@@ -106,7 +110,7 @@ class CheckpointModel(Options):
     """The folder; relative to the recipe, or `asset:...`."""
     projector: Literal["keep", "fresh"] = "keep"
     """`fresh` draws the projector anew from the recipe's seed; tower and decoder are kept."""
-    lead: Literal["keep", "", " "] = "keep"
+    lead: Lead | Literal["keep"] = "keep"
     """`prompt.lead`, if it is to be another than the checkpoint's."""
 
 

@@ -173,6 +173,21 @@ def test_a_field_given_twice_is_refused(tmp_path: Path) -> None:
     path.write_text("extends: smoke\nrl: {slots: 1, slots: 2}\n", encoding="utf-8")
     with pytest.raises(UserError, match="`slots`"):
         load(str(path))
+    with pytest.raises(UserError, match="`decoder`"):
+        load("smoke", ["rl.modules={decoder: 1, decoder: 2}"])
+
+
+def test_a_merged_field_may_be_given_again(tmp_path: Path) -> None:
+    """Also where what is merged into a mapping was itself merged, further down in the file."""
+    path = tmp_path / "merged.yaml"
+    path.write_text(
+        "extends: smoke\ndata:\n  sources:\n    shapes: &a {scenes: 9}\n"
+        "    charts: &b {<<: *a, scenes: 8}\n    real: {<<: *b, scenes: 7, kind: scenes, "
+        "scene: {kind: shapes}}\n",
+        encoding="utf-8",
+    )
+    sources = load(str(path)).data.sources
+    assert [sources[name].scenes for name in ("shapes", "charts", "real")] == [9, 8, 7]
 
 
 @pytest.mark.parametrize("value", [".inf", "-.inf", ".nan"])

@@ -100,7 +100,7 @@ def _told(family: Family, scene: Scene) -> Iterator[Item]:
     Of a quiz, the questions that the plain caption answers.
     """
     words = {item.task: item.asks[0].reply for item in scene.items}
-    by = {**dict.fromkeys(family.from_caption, "caption")}
+    by = dict.fromkeys(family.from_caption, "caption")
     by |= dict.fromkeys(family.from_boxes, "grounded")
     for item in scene.items:
         if item.task == "quiz":

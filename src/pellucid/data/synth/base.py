@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from io import BytesIO
+from itertools import combinations
 from random import Random
 from typing import Any, TypeVar
 
@@ -227,6 +228,11 @@ def unit(box: Box, width: int, height: int) -> list[float]:
 def clash(a: Box, b: Box, gap: int) -> bool:
     """Whether two boxes overlap or come closer than `gap` pixels."""
     return a[0] < b[2] + gap and b[0] < a[2] + gap and a[1] < b[3] + gap and b[1] < a[3] + gap
+
+
+def apart(boxes: Iterable[Box], gap: int) -> bool:
+    """Whether no two boxes come closer than `gap` pixels."""
+    return not any(clash(a, b, gap) for a, b in combinations(boxes, 2))
 
 
 def inside(box: Box, width: int, height: int, margin: int = 1) -> bool:

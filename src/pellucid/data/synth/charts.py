@@ -20,6 +20,7 @@ from pellucid.data.synth.base import (
     Rgb,
     Scene,
     Text,
+    apart,
     ask,
     box_answer,
     clash,
@@ -189,14 +190,11 @@ def _fits(layout: _Layout) -> bool:
     everything = [text.box for text in texts] + [*layout.bars, *layout.axes]
     if not all(inside(box, layout.width, layout.height) for box in everything):
         return False
-    for index, text in enumerate(texts):
-        if any(clash(text.box, other.box, _TEXT_GAP) for other in texts[index + 1 :]):
-            return False
-        if any(clash(text.box, axis, 1) for axis in layout.axes):
-            return False
+    if not (apart([text.box for text in texts], _TEXT_GAP) and apart(layout.bars, 1)):
+        return False
+    if any(clash(text.box, axis, 1) for text in texts for axis in layout.axes):
+        return False
     for index, bar in enumerate(layout.bars):
-        if any(clash(bar, other, 1) for other in layout.bars[index + 1 :]):
-            return False
         if any(clash(bar, axis, 0) for axis in layout.axes):
             return False
         own = layout.values[index]
@@ -282,9 +280,9 @@ def _statements(chart: _Chart, layout: _Layout, rng: Random) -> Item:
     for bar, box in zip(chart.bars, layout.bars, strict=True):
         facts.append(f"The {bar.label} bar is {bar.colour}.")
         facts.append(f"The label of the {bar.colour} bar is {bar.label}.")
+        gold = box_answer(box, layout.width, layout.height).gold
         for name in (bar.label, bar.colour):
             facts.append(f"The value of the {name} bar is {bar.value}.")
-            gold = box_answer(box, layout.width, layout.height).gold
             boxes.append(f"The box of the {name} bar is {gold}.")
     return statements(facts, boxes, rng)
 

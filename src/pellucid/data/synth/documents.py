@@ -22,6 +22,7 @@ from pellucid.data.synth.base import (
     Rgb,
     Scene,
     Text,
+    apart,
     ask,
     box_answer,
     clash,
@@ -185,7 +186,7 @@ def _fits(layout: _Layout) -> bool:
         return False
     if layout.rule and any(clash(layout.rule, box, 1) for box in boxes):
         return False
-    return not any(clash(a, b, _GAP - 1) for i, a in enumerate(boxes) for b in boxes[i + 1 :])
+    return apart(boxes, _GAP - 1)
 
 
 def _paint(layout: _Layout) -> Picture:

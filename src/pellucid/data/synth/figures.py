@@ -7,7 +7,7 @@ out on purpose: questions (`geometry`), angles, pi, units and figures inside fig
 
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import combinations, permutations
+from itertools import permutations
 from random import Random
 from typing import Any
 
@@ -19,7 +19,7 @@ from pellucid.data.synth.base import (
     Picture,
     Rgb,
     Text,
-    clash,
+    apart,
     draw_texts,
     encode,
     font,
@@ -247,7 +247,7 @@ def _fits(plane: Plane) -> bool:
     blocks = [union((one.box, *(text.box for text in one.texts))) for one in plane.drawn]
     if not all(inside(block, plane.width, plane.height, 2) for block in blocks):
         return False
-    return not any(clash(a, b, _GAP) for a, b in combinations(blocks, 2))
+    return apart(blocks, _GAP)
 
 
 def paint(plane: Plane) -> Picture:

@@ -11,12 +11,11 @@ from random import Random
 from pellucid.base.seeds import derive
 from pellucid.data.synth.base import Ask, Item, Scene, draw_data
 from pellucid.data.synth.charts import COLOURS, LABELS
+from pellucid.data.synth.documents import WITHHELD_DIGIT
 from pellucid.data.synth.lexicon import COMMANDS, WORDS
 from pellucid.recipe.data import ListsScene
 
 VERSION = 1
-WITHHELD_DIGIT = "7"
-"""Withheld: a name of two words with a number that ends in this digit, as in documents."""
 
 _SHORT = tuple(sorted({*COLOURS, *(label for row in LABELS for label in row)}))
 
@@ -72,7 +71,7 @@ def _number(rng: Random) -> str:
 
 
 def _holds(pairs: tuple[_Pair, ...]) -> bool:
-    """Whether a list has the withheld combination."""
+    """Whether a list has the combination that is withheld in documents: two words, this end."""
     return any(" " in pair.name and pair.number.endswith(WITHHELD_DIGIT) for pair in pairs)
 
 

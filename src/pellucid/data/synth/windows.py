@@ -5,7 +5,6 @@ purpose: menus, scrolling, disabled or hidden controls, and all questions.
 """
 
 from dataclasses import dataclass
-from itertools import combinations
 from random import Random
 from typing import Any
 
@@ -18,6 +17,7 @@ from pellucid.data.synth.base import (
     Picture,
     Rgb,
     Text,
+    apart,
     centre_text,
     clash,
     draw_texts,
@@ -239,7 +239,7 @@ def _fits(layout: Layout) -> bool:
         return False
     if any(not inside(whole, layout.width, layout.height) for whole in wholes):
         return False
-    return not any(clash(a, b, 3) for a, b in combinations(wholes, 2))
+    return apart(wholes, 3)
 
 
 def paint(layout: Layout) -> Picture:
