@@ -178,16 +178,16 @@ def test_a_field_given_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_merged_field_may_be_given_again(tmp_path: Path) -> None:
-    """Also where what is merged into a mapping was itself merged, further down in the file."""
+    """Also where what is merged was itself merged, and stands deeper than what it is merged into."""
     path = tmp_path / "merged.yaml"
     path.write_text(
-        "extends: smoke\ndata:\n  sources:\n    shapes: &a {scenes: 9}\n"
-        "    charts: &b {<<: *a, scenes: 8}\n    real: {<<: *b, scenes: 7, kind: scenes, "
-        "scene: {kind: shapes}}\n",
+        "extends: smoke\ndata:\n  mixes:\n    captions: &a {seed: 1}\n"
+        "    instruct: &b {<<: *a, seed: 2}\n<<: *b\n",
         encoding="utf-8",
     )
-    sources = load(str(path)).data.sources
-    assert [sources[name].scenes for name in ("shapes", "charts", "real")] == [9, 8, 7]
+    recipe = load(str(path))
+    mixes = recipe.data.mixes
+    assert (recipe.seed, mixes["captions"].seed, mixes["instruct"].seed) == (2, 1, 2)
 
 
 @pytest.mark.parametrize("value", [".inf", "-.inf", ".nan"])

@@ -100,7 +100,13 @@ def test_fields_that_ask_for_nothing_are_let_through(served: Any) -> None:
         for value in (*values, None):
             status, told = send(served, **{name: value})
             assert status == 200, (name, value, told)
-    assert send(served, user="somebody")[0] == 200
+    status, told = send(
+        served, user="somebody", tools=[], tool_choice="none", parallel_tool_calls=True,
+        functions=[], function_call="auto", frequency_penalty=0, presence_penalty=0.0,
+        logit_bias={}, logprobs=False, top_logprobs=None, metadata=None, store=False,
+        modalities=["text"], response_format={"type": "text"}, service_tier="auto",
+    )  # fmt: skip
+    assert status == 200, told
 
 
 @pytest.mark.parametrize("name", sorted(NEUTRAL))
