@@ -178,7 +178,7 @@ def test_a_field_given_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_merged_field_may_be_given_again(tmp_path: Path) -> None:
-    """Also where what is merged was itself merged, and stands deeper than what it is merged into."""
+    """Also where what is merged was itself merged, and stands deeper than where it goes."""
     path = tmp_path / "merged.yaml"
     path.write_text(
         "extends: smoke\ndata:\n  mixes:\n    captions: &a {seed: 1}\n"
