@@ -35,7 +35,7 @@ backbone: install
 	$(BIN)/pellucid export backbone --to src/pellucid/assets/backbone --half
 
 test: install
-	$(BIN)/pytest -m "not gpu"
+	$(BIN)/pytest -m "not gpu" -n auto --dist loadfile --no-loadscope-reorder
 
 lint: install
 	$(BIN)/ruff check src tests benchmarks
