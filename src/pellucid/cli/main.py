@@ -13,7 +13,20 @@ import typer
 
 from pellucid import __version__
 from pellucid.base.errors import PellucidError, boundary
-from pellucid.cli import catalog, data, eval, export, gate, plan, recipe, run, runs, serve, trace
+from pellucid.cli import (
+    catalog,
+    chat,
+    data,
+    eval,
+    export,
+    gate,
+    plan,
+    recipe,
+    run,
+    runs,
+    serve,
+    trace,
+)
 
 app = typer.Typer(
     name="pellucid",
@@ -36,6 +49,7 @@ app.command("gate")(gate.gate)
 app.command("export")(export.export)
 app.add_typer(catalog.app, name="catalog")
 app.command("serve")(serve.serve)
+app.command("chat")(chat.chat)
 
 
 def _version(value: bool) -> None:
