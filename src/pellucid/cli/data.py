@@ -1,13 +1,81 @@
-"""`pellucid data`: look at records as training sees them."""
+"""`pellucid data`: check a file before it is used, look at records as training sees them."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pellucid.cli.options import DEFAULT_HOME, Home, Json, RunName
-from pellucid.cli.show import print_json
+from pellucid.cli.show import print_json, print_wrapped
 
-app = typer.Typer(help="Look at the records of a run.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from pellucid.data.check import Report
+
+_SHOWN = 12
+"""Kinds of fault that are printed."""
+
+app = typer.Typer(help="Check data, and look at the records of a run.", no_args_is_help=True)
+
+
+@app.command("check")
+def check(
+    file: Annotated[Path, typer.Argument(help="JSON or JSON lines.", metavar="FILE")],
+    images: Annotated[
+        Path | None,
+        typer.Option("--images", help="Where image paths start; FILE's folder.", metavar="DIR"),
+    ] = None,
+    max_image_pixels: Annotated[
+        int, typer.Option("--max-image-pixels", min=1, help="Larger pictures are faults.")
+    ] = 50_000_000,
+    json_: Json = False,
+) -> None:
+    """Say what a file is, what is wrong with it, and which importer reads it.
+
+    A row that can be read: {"image": "a.png", "conversations": [{"from": "human", "value":
+    "<image> How many?"}, {"from": "gpt", "value": "Two"}]}. Exit code 1 when something is wrong.
+
+    Example: pellucid data check rows.json --images pictures
+    """
+    from dataclasses import asdict
+
+    from pellucid.data.check import check as check_file
+
+    report = check_file(file, images, max_image_pixels)
+    if json_:
+        print_json({**asdict(report), "path": str(report.path)})
+    else:
+        _print_report(report, images)
+    if report.findings or not report.importer:
+        raise typer.Exit(1)
+
+
+def _print_report(report: "Report", images: Path | None) -> None:
+    print(f"{report.path}: {report.format}")
+    if not report.importer:
+        print_wrapped("no importer reads this;", report.hint)
+        return
+    print(f"rows:     {report.rows}, {report.sound} of them sound, {report.images} images")
+    for name, counts in report.counts.items():
+        most = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:8]
+        shown = ", ".join(f"{value} {count}" for value, count in most)
+        print_wrapped(f"{name}:".ljust(9), shown + (", ..." if len(counts) > 8 else ""))
+    for finding in report.findings[:_SHOWN]:
+        rows = ", ".join(map(str, finding.rows)) + (", ..." if finding.count > 3 else "")
+        said = f"{finding.value} {finding.rule}; {finding.fix} (rows {rows}, counted from 0)"
+        print_wrapped(f"{finding.count} x", said)
+    if len(report.findings) > _SHOWN:
+        print(f"and {len(report.findings) - _SHOWN} other kinds of fault; --json has them all")
+    if report.sound:
+        print("\nIn a recipe:\n")
+        print("data:\n  sources:\n    mine:")
+        print(f"      kind: {report.importer}\n      path: {report.path.resolve()}")
+        if images:
+            print(f"      image_folder: {images.resolve()}")
+        print(
+            "      dataset: mine\n      licence: SAY-WHICH  # an SPDX id; nothing goes without one"
+        )
+        if report.findings:
+            print("      on_fault: drop  # leave the faulty rows out, with a line in the ledger")
 
 
 @app.command("show")

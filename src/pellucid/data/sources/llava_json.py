@@ -5,7 +5,7 @@ rows become records shard by shard. The image bytes go into the store as they ar
 purpose: repairs; a faulty row stops the import or is left out with its reason.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from pellucid.data.splits import Groups, deal
 from pellucid.recipe.data import LlavaJsonSource
 from pellucid.schema.record import SPLITS, ImageRef, LineageStep, Record, Source, Split, make_record
 from pellucid.store import Dropped, Writer
+from pellucid.store.pixels import Examined
 
 VERSION = 1
 SHARD_ROWS = 500
@@ -27,7 +28,7 @@ _LISTED = 5
 
 
 @dataclass(frozen=True, slots=True)
-class _Checked:
+class Checked:
     """One row of the file: sound, or faulty with its reason."""
 
     number: int
@@ -50,7 +51,7 @@ def input_hashes(options: LlavaJsonSource) -> dict[str, str]:
         UserError: the file cannot be read, or (unless faulty rows are dropped) rows are faulty.
     """
     path, folder = _places(options)
-    checked = _check_rows(path, folder)
+    checked = check_rows(path, folder)
     _refuse_faults(options, path, checked)
     names = sorted({name for item in checked if item.row for name in item.row.images})
     with boundary("reading the dataset"):
@@ -72,7 +73,7 @@ def build(name: str, options: LlavaJsonSource, seed: int, folder: Path) -> None:
     """
     path, images = _places(options)
     writer = Writer(folder, options.max_image_pixels)
-    checked = _check_images(f"data.{name}", images, _check_rows(path, images), writer)
+    checked = check_images(f"data.{name}", images, check_rows(path, images), writer.examine)
     _refuse_faults(options, path, checked)
     checked = _deal(checked, seed, options)
     step = _step(options, path)
@@ -99,7 +100,7 @@ def _places(options: LlavaJsonSource) -> tuple[Path, Path]:
     return path, folder.resolve()
 
 
-def _check_rows(path: Path, folder: Path) -> list[_Checked]:
+def check_rows(path: Path, folder: Path) -> list[Checked]:
     """Every row parsed, and its image paths found; images are not opened."""
     checked = []
     for number, value in enumerate(read_rows(path)):
@@ -111,9 +112,9 @@ def _check_rows(path: Path, folder: Path) -> list[_Checked]:
             row = parse_row(value)
             for name in row.images:
                 _check_path(folder, name)
-            checked.append(_Checked(number, key, row, None))
+            checked.append(Checked(number, key, row, None))
         except RowFault as fault:
-            checked.append(_Checked(number, key, None, fault))
+            checked.append(Checked(number, key, None, fault))
     return checked
 
 
@@ -131,14 +132,21 @@ def _check_path(folder: Path, name: str) -> None:
         raise RowFault(name, "does not exist in the image folder", "check the path")
 
 
-def _check_images(
-    label: str, folder: Path, checked: Sequence[_Checked], writer: Writer
-) -> list[_Checked]:
-    """Decode every image once; rows get the group that their pictures make, or their fault."""
+def check_images(
+    label: str, folder: Path, checked: Sequence[Checked], examine: Callable[[bytes], Examined]
+) -> list[Checked]:
+    """Decode every image once; rows get the group that their pictures make, or their fault.
+
+    Args:
+        label: what the progress is called.
+        folder: where image paths start.
+        checked: every row of the file.
+        examine: describes one encoded image; raises ValueError when it cannot be used.
+    """
     names = list(dict.fromkeys(name for item in checked if item.row for name in item.row.images))
     progress, found = Progress(label, len(names)), dict[str, str | RowFault]()
     for count, name in enumerate(names, start=1):
-        found[name] = _pixels(folder / name, name, writer)
+        found[name] = _pixels(folder / name, name, examine)
         progress.at(count, "images checked")
     checked = [_with_fault(item, found) for item in checked]
     groups = Groups()
@@ -151,7 +159,7 @@ def _check_images(
     ]
 
 
-def _with_fault(item: _Checked, found: Mapping[str, str | RowFault]) -> _Checked:
+def _with_fault(item: Checked, found: Mapping[str, str | RowFault]) -> Checked:
     """The row, or its fault when one of its images has one."""
     values = [found[name] for name in item.row.images] if item.row else []
     fault = next((value for value in values if isinstance(value, RowFault)), None)
@@ -166,16 +174,16 @@ def _links(row: Row, pixels: Mapping[str, str | RowFault]) -> list[str]:
     return links or [f"text:{hash_bytes(asked.encode())}"]
 
 
-def _pixels(path: Path, name: str, writer: Writer) -> str | RowFault:
+def _pixels(path: Path, name: str, examine: Callable[[bytes], Examined]) -> str | RowFault:
     try:
-        return writer.examine(path.read_bytes()).pixel_sha256
+        return examine(path.read_bytes()).pixel_sha256
     except ValueError as error:
         return RowFault(name, str(error), "replace the file, or remove the row")
     except OSError as error:
         return RowFault(name, f"cannot be read: {error.strerror}", "give this user access")
 
 
-def _refuse_faults(options: LlavaJsonSource, path: Path, checked: Sequence[_Checked]) -> None:
+def _refuse_faults(options: LlavaJsonSource, path: Path, checked: Sequence[Checked]) -> None:
     """One error for all faulty rows, unless they are to be dropped and some row is left."""
     faulty = [(item, item.fault) for item in checked if item.fault]
     if not faulty or (options.on_fault == "drop" and len(faulty) < len(checked)):
@@ -193,7 +201,7 @@ def _refuse_faults(options: LlavaJsonSource, path: Path, checked: Sequence[_Chec
     raise UserError(problems)
 
 
-def _deal(checked: Sequence[_Checked], seed: int, options: LlavaJsonSource) -> list[_Checked]:
+def _deal(checked: Sequence[Checked], seed: int, options: LlavaJsonSource) -> list[Checked]:
     """Splits: a row's own, else that of a labelled row of its group (test first), else dealt."""
     labelled: dict[str, set[Split]] = {}
     for item in checked:
@@ -217,7 +225,7 @@ def _step(options: LlavaJsonSource, path: Path) -> LineageStep:
 
 
 def _records(
-    part: Sequence[_Checked],
+    part: Sequence[Checked],
     options: LlavaJsonSource,
     step: LineageStep,
     folder: Path,

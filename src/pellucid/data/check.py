@@ -1,0 +1,163 @@
+"""What a data file is, what is wrong with it, and which importer reads it. Nothing is written.
+
+A format is recognised by the fields of its rows. One that no importer reads is named all the same,
+with what to change. Leaves out on purpose: judging content (triage does), and repairs.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pellucid.base.errors import Problem, UserError, boundary
+from pellucid.data.jsonrows import LINES, read_rows
+from pellucid.data.llava import RowFault
+from pellucid.data.sources.llava_json import Checked, check_images, check_rows
+from pellucid.store import pixels
+
+EXAMPLES = 3
+"""Faulty rows that a finding names; all are counted."""
+_MARKS = (
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"PAR1", "a Parquet file"),
+    (b"ARROW1", "an Arrow file"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "a gzip file"),
+    (b"SQLite format 3", "an SQLite database"),
+)
+"""First bytes of files that hold no JSON."""
+_FORMATS: tuple[tuple[str, str, str], ...] = (
+    ("conversations", "LLaVA rows", ""),
+    ("messages", "chat messages", "rename `messages` to `conversations`, `role` to `from`"),
+    ("question", "question and answer columns", "write each row as two turns"),
+    ("prompt", "prompts", "write each row as two turns"),
+)
+"""A field that tells, what such rows are called, and how they become rows that can be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One kind of fault."""
+
+    rule: str
+    fix: str
+    count: int
+    """Rows that have it."""
+    rows: tuple[int, ...]
+    """The first of them, from 0."""
+    value: str
+    """What the first of them gave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found."""
+
+    path: Path
+    format: str
+    """For people."""
+    importer: str
+    """`kind` of the source that reads it; empty when none does."""
+    rows: int
+    sound: int
+    images: int
+    """Different image files that sound rows show."""
+    findings: tuple[Finding, ...]
+    """Most frequent first."""
+    counts: Mapping[str, Mapping[str, int]]
+    """Sound rows by mode, task, split, kind of answer and licence; "-" where a row says nothing."""
+    hint: str = ""
+    """How to make it readable, where no importer reads it."""
+
+
+def check(path: Path, image_folder: Path | None, max_image_pixels: int) -> Report:
+    """Check a file whole: structure, paths, and every image decoded.
+
+    Args:
+        path: a JSON list (`.json`) or JSON lines (`.jsonl`, `.ndjson`).
+        image_folder: where image paths start; the file's own folder when None.
+        max_image_pixels: pictures larger than this are faults.
+
+    Raises:
+        UserError: the file cannot be read as rows at all.
+        DiskError: the disk refused.
+    """
+    _refuse_other_files(path)
+    rows = read_rows(path)
+    field, format_, hint = _format(rows)
+    if field != "conversations":
+        return Report(path, format_, "", len(rows), 0, 0, (), {}, hint)
+    folder = (image_folder or path.parent).resolve()
+    if not folder.is_dir():
+        raise UserError(Problem("--images", str(image_folder), "is no folder", "check the path"))
+    checked = check_images(
+        "check",
+        folder,
+        check_rows(path, folder),
+        lambda data: pixels.examine(data, max_image_pixels),
+    )
+    sound = [item.row for item in checked if item.row]
+    counts: dict[str, Counter[str]] = {
+        "mode": Counter(row.messages[-1].mode or "-" for row in sound),
+        "task": Counter(row.task or "-" for row in sound),
+        "split": Counter(row.split or "-" for row in sound),
+        "answer": Counter(row.answer.kind if row.answer else "-" for row in sound),
+        "licence": Counter(row.licence or "-" for row in sound),
+    }
+    images = {name for row in sound for name in row.images}
+    return Report(
+        path, format_, "llava_json", len(rows), len(sound), len(images), _findings(checked), counts
+    )
+
+
+def _refuse_other_files(path: Path) -> None:
+    if path.is_dir():
+        raise UserError(Problem("file", str(path), "is a folder", "name the file with the rows"))
+    if not path.is_file():
+        raise UserError(Problem("file", str(path), "does not exist", "check the path"))
+    with boundary("reading"), path.open("rb") as file:
+        start = file.read(16)
+    for mark, name in _MARKS:
+        if start.startswith(mark):
+            fix = f"save its rows as JSON ({', '.join(('.json', *LINES))})"
+            raise UserError(Problem("file", str(path), f"is {name}; no importer reads it", fix))
+
+
+def _format(rows: Sequence[Any]) -> tuple[str, str, str]:
+    """The field that most rows have, what such rows are, and how they become readable."""
+    seen = Counter(
+        field for row in rows if isinstance(row, dict) for field, *_ in _FORMATS if field in row
+    )
+    for field, name, hint in _FORMATS:
+        if seen[field] * 2 >= len(rows):
+            return field, name, hint
+    # Without any known field the rows are read as LLaVA's, so that their faults are said.
+    given = sorted({key for row in rows[:100] if isinstance(row, dict) for key in row})
+    if given and not seen:
+        hint = "a row needs `conversations` (and `image`); see `pellucid data check --help`"
+        return "", f"rows with the fields {', '.join(given[:12])}", hint
+    return _FORMATS[0][0], _FORMATS[0][1], ""
+
+
+def _findings(checked: Sequence[Checked]) -> tuple[Finding, ...]:
+    groups: dict[tuple[str, str], list[tuple[int, RowFault]]] = {}
+    for item in checked:
+        if item.fault:
+            groups.setdefault((item.fault.rule, item.fault.fix), []).append(
+                (item.number, item.fault)
+            )
+    found = [
+        Finding(
+            rule, fix, len(cases), tuple(number for number, _ in cases[:EXAMPLES]),
+            _short(cases[0][1].value),
+        )
+        for (rule, fix), cases in groups.items()
+    ]  # fmt: skip
+    return tuple(sorted(found, key=lambda finding: (-finding.count, finding.rows)))
+
+
+def _short(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else shown[:57] + "..."

@@ -1,0 +1,154 @@
+"""What a file is and what is wrong with it, counted by hand."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from tests.e2e.command import pellucid
+
+from pellucid.base.errors import UserError
+from pellucid.data.check import check
+from pellucid.recipe.data import LlavaJsonSource
+
+PIXELS = 10_000
+TALK = [{"from": "human", "value": "How many?"}, {"from": "gpt", "value": "4"}]
+
+
+def row(**fields: Any) -> dict[str, Any]:
+    return {"image": "a.png", "conversations": TALK, **fields}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, size in (("a.png", 8), ("b.png", 9), ("huge.png", 101)):
+        Image.new("RGB", (size, size), "red").save(tmp_path / name)
+    (tmp_path / "cut.png").write_bytes((tmp_path / "a.png").read_bytes()[:40])
+    return tmp_path
+
+
+def written(folder: Path, rows: list[Any], name: str = "rows.json") -> Path:
+    path = folder / name
+    lines = "\n".join(json.dumps(one) if not isinstance(one, str) else one for one in rows)
+    path.write_text(lines if name.endswith("l") else json.dumps(rows), encoding="utf-8")
+    return path
+
+
+def test_a_sound_file_is_counted(folder: Path) -> None:
+    thinking = [TALK[0], {"from": "gpt", "value": "<think>2 + 2</think>4"}]
+    rows = [
+        row(task="count", licence="MIT", split="test"),
+        row(image="b.png", answer={"kind": "number", "gold": 4}),
+        row(image=None, conversations=thinking),
+    ]
+    found = check(written(folder, rows), None, PIXELS)
+    assert (found.importer, found.rows, found.sound, found.images) == ("llava_json", 3, 3, 2)
+    assert found.findings == ()
+    assert found.counts == {
+        "mode": {"nothink": 2, "think": 1},
+        "task": {"count": 1, "-": 2},
+        "split": {"test": 1, "-": 2},
+        "answer": {"-": 2, "number": 1},
+        "licence": {"MIT": 1, "-": 2},
+    }
+
+
+def test_each_fault_is_found_once_and_rows_are_named(folder: Path) -> None:
+    rows = [
+        row(image="none.png"), row(), row(image="none.png"), row(image="cut.png"),
+        row(image="huge.png"), row(image="../a.png"), "{broken", row(conversations=[]),
+        row(image=["a.png", "b.png"], conversations=[{**TALK[0], "value": "<image>?"}, TALK[1]]),
+        row(image="none.png"), row(image="none.png"),
+    ]  # fmt: skip
+    found = check(written(folder, rows, "rows.jsonl"), None, PIXELS)
+    assert (found.rows, found.sound) == (11, 1)
+    assert sum(finding.count for finding in found.findings) == 10
+    first = found.findings[0]
+    assert (first.count, first.rows, first.value) == (4, (0, 2, 9), "'none.png'")
+    assert {number for finding in found.findings for number in finding.rows} == {
+        0, 2, 3, 4, 5, 6, 7, 8, 9,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "format_"),
+    [
+        ([{"messages": []}] * 2, "chat messages"),
+        ([{"question": "a", "answer": "b"}], "question and answer columns"),
+        ([{"a": 1, "b": 2}], "rows with the fields a, b"),
+    ],
+)
+def test_a_format_that_no_importer_reads_is_named(
+    folder: Path, rows: list[Any], format_: str
+) -> None:
+    found = check(written(folder, rows), None, PIXELS)
+    assert (found.format, found.importer, found.sound) == (format_, "", 0) and found.hint
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "is a PNG picture"),
+        (b"PAR1....", "is a Parquet file"),
+        (b"", "is not JSON"),
+        (b"[]", "holds no rows"),
+        (b"\xff\xfe", "is not UTF-8"),
+    ],
+)
+def test_a_file_without_rows(folder: Path, data: bytes, said: str) -> None:
+    (folder / "x.json").write_bytes(data)
+    with pytest.raises(UserError, match=said):
+        check(folder / "x.json", None, PIXELS)
+    with pytest.raises(UserError, match="is a folder"):
+        check(folder, None, PIXELS)
+    with pytest.raises(UserError, match="does not exist"):
+        check(folder / "none.json", None, PIXELS)
+    with pytest.raises(UserError, match="--images"):
+        check(written(folder, [row()]), folder / "none", PIXELS)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["image", "conversations", "from", "value", "messages", "answer", "x"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(rows=st.lists(VALUES, min_size=1, max_size=5))
+def test_whatever_json_holds_every_row_is_sound_or_said(
+    rows: list[Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("rows") / "rows.json"
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    try:
+        found = check(path, None, PIXELS)
+    except UserError as error:
+        assert "is not JSON" in str(error)  # NaN and Infinity are none
+        return
+    faulty = sum(finding.count for finding in found.findings)
+    assert found.rows == len(rows)
+    assert found.sound + faulty == len(rows) if found.importer else found.hint
+
+
+def test_the_command_prints_a_source_that_a_recipe_accepts(folder: Path) -> None:
+    done = pellucid("data", "check", written(folder, [row(), row(image="none.png")]))
+    assert done.returncode == 1 and "1 of them sound" in done.stdout
+    told = yaml.safe_load(io.StringIO(done.stdout.split("In a recipe:")[1]))
+    source = LlavaJsonSource.model_validate(told["data"]["sources"]["mine"])
+    assert Path(source.path).is_file() and source.on_fault == "drop"
+    wide = [line for line in done.stdout.splitlines()[1:] if len(line) > 80 and "path:" not in line]
+    assert not wide
+    sound = pellucid("data", "check", written(folder, [row()]), "--json")
+    assert sound.returncode == 0 and json.loads(sound.stdout)["sound"] == 1
