@@ -39,6 +39,26 @@ def test_a_second_run_builds_nothing(smoke: Path) -> None:
     assert told("run", "smoke", "--home", smoke, "--json")["built"] == []
 
 
+def test_report_says_again_what_the_run_said(smoke: Path) -> None:
+    run, again = (
+        pellucid("run", "smoke", "--home", smoke),
+        pellucid("report", "smoke", "--home", smoke),
+    )
+    assert again.returncode == 0 and again.stdout == run.stdout
+    assert pellucid("report", "smok", "--home", smoke).stderr.endswith("did you mean 'smoke'?\n")
+
+
+def test_chat_with_the_released_model(smoke: Path) -> None:
+    asked = ("chat", "smoke@candidate", "How many bars are there?", "--home", smoke)
+    answer = json.loads(pellucid(*asked, "--mode", "nothink", "--json").stdout)
+    assert answer["mode"] == "nothink" and 0 < answer["tokens"] <= 256
+    plain = pellucid(*asked, "--mode", "nothink")
+    assert plain.stdout.strip() == (answer["answer"] or "")
+    assert plain.returncode == (0 if answer["outcome"] == "answered" else 2)
+    refused = pellucid("chat", "smoke@candidate", "x", "--image", smoke, "--home", smoke)
+    assert refused.returncode == 2 and "this is a folder" in refused.stderr
+
+
 def test_two_fresh_runs_agree_in_every_byte(smoke: Path, tmp_path: Path) -> None:
     again = tmp_path / "again"
     assert pellucid("run", "smoke", "--home", again).returncode == 0

@@ -22,6 +22,7 @@ from pellucid.cli import (
     gate,
     plan,
     recipe,
+    report,
     run,
     runs,
     serve,
@@ -45,6 +46,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(recipe.app, name="recipe")
 app.command("trace")(trace.trace)
 app.command("eval")(eval.evaluate)
+app.command("report")(report.report)
 app.command("gate")(gate.gate)
 app.command("export")(export.export)
 app.add_typer(catalog.app, name="catalog")

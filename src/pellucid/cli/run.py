@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pellucid.cli.options import DEFAULT_HOME, Home, Json, RecipeName, Sets
-from pellucid.cli.show import print_json, print_table, print_wrapped
+from pellucid.cli.report import print_summary
 
 
 def run(
@@ -28,22 +28,11 @@ def run(
 
     Example: pellucid run smoke --set seed=1
     """
-    from pellucid.flow.run import REPORT, Selection
+    from pellucid.flow.run import Selection
     from pellucid.flow.run import run as flow_run
-    from pellucid.flow.summary import COLUMNS, summarise
+    from pellucid.flow.summary import summarise
     from pellucid.recipe import load
 
     selection = Selection(tuple(only or ()), from_, force)
     result = flow_run(load(recipe, set_ or ()), home, selection)
-    summary = summarise(result)
-    if json_:
-        print_json(summary.as_dict())
-        return
-    if summary.reports:
-        print_table(COLUMNS, summary.rows())
-    if summary.verdict:
-        print(f"verdict: {summary.verdict.outcome}")
-        for check in summary.verdict.checks:
-            print_wrapped(f"  {check.outcome:<12} {check.name}:", check.why)
-    page = result.folder / REPORT / "index.html"
-    print(f"report:  {page}" if page.is_file() else f"run:     {result.folder}")
+    print_summary(summarise(result), json_)

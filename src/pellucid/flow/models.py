@@ -26,8 +26,9 @@ def find_model(reference: str, home: Path) -> Model:
     for candidate in (folder, folder / "checkpoint"):
         if (candidate / "config.json").is_file():
             return Model(folder.resolve().name, candidate, str(folder))
-    if "/" in reference or (folder.exists() and not (home / "catalog").is_dir()):
+    if "/" in reference or not (home / "catalog").is_dir():
         rule = "is no checkpoint folder" if folder.exists() else "does not exist"
-        raise UserError(Problem("model", reference, rule, "give a folder with a config.json"))
+        fix = "give a folder with a config.json, or name@alias of a model that a run released"
+        raise UserError(Problem("model", reference, rule, fix))
     entry = Catalog(home / "catalog").resolve(reference)
     return Model(entry.model, entry.path, entry.reference)

@@ -1,11 +1,14 @@
 """The end of a run in one screen of 80 columns, and as plain values."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from pellucid.eval.report import load_report
 from pellucid.flow.gate import verdict_of
-from pellucid.flow.run import REPORT, RunResult
+from pellucid.flow.run import RECIPE, REPORT, RunResult
+from pellucid.flow.runs import open_run
+from pellucid.recipe import load
 from pellucid.schema.report import Metric, Report
 from pellucid.schema.verdict import Verdict
 
@@ -19,6 +22,11 @@ class Summary:
     result: RunResult
     reports: tuple[Report, ...]
     verdict: Verdict | None
+
+    @property
+    def page(self) -> Path:
+        """Where the report's page is, once it was written."""
+        return self.result.folder / REPORT / "index.html"
 
     def rows(self) -> list[tuple[str, ...]]:
         """One row per checkpoint, task and mode; cells as in `COLUMNS`.
@@ -41,7 +49,7 @@ class Summary:
         return {
             "run": self.result.recipe.name,
             "folder": str(self.result.folder),
-            "report": str(self.result.folder / REPORT / "index.html"),
+            "report": str(self.page),
             "built": list(self.result.built),
             "artifacts": {
                 name: {"path": str(artifact.path), "content_hash": artifact.hash}
@@ -65,6 +73,17 @@ def summarise(result: RunResult) -> Summary:
         ),
         verdict_of(release) if release else None,
     )
+
+
+def summarise_run(home: Path, name: str) -> Summary:
+    """What a run that was recorded came to.
+
+    Raises:
+        UserError: there is no such run, or one of its artifacts is gone or damaged.
+    """
+    artifacts = open_run(home, name)
+    folder = home / name
+    return summarise(RunResult(folder, load(str(folder / RECIPE)), artifacts, ()))
 
 
 def metric_rows(report: Report) -> list[tuple[str, ...]]:
