@@ -49,13 +49,13 @@ def test_report_says_again_what_the_run_said(smoke: Path) -> None:
 
 
 def test_chat_with_the_released_model(smoke: Path) -> None:
-    asked = ("chat", "smoke@candidate", "How many bars are there?", "--home", smoke)
+    asked = ("chat", "smoke", "How many bars are there?", "--home", smoke)
     answer = json.loads(pellucid(*asked, "--mode", "nothink", "--json").stdout)
     assert answer["mode"] == "nothink" and 0 < answer["tokens"] <= 256
     plain = pellucid(*asked, "--mode", "nothink")
     assert plain.stdout.strip() == (answer["answer"] or "")
     assert plain.returncode == (0 if answer["outcome"] == "answered" else 2)
-    refused = pellucid("chat", "smoke@candidate", "x", "--image", smoke, "--home", smoke)
+    refused = pellucid("chat", "smoke", "x", "--image", smoke, "--home", smoke)
     assert refused.returncode == 2 and "this is a folder" in refused.stderr
 
 
