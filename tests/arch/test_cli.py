@@ -16,7 +16,12 @@ FROZEN = {
     "pellucid catalog alias": ["--help", "--home", "alias", "model"],
     "pellucid catalog list": ["--help", "--home", "--json"],
     "pellucid catalog show": ["--help", "--home", "--json", "model"],
+    "pellucid chat": [
+        "--help", "--home", "--image", "--json", "--max-tokens", "--mode", "--seed",
+        "--temperature", "model", "question",
+    ],
     "pellucid data": ["--help"],
+    "pellucid data check": ["--help", "--images", "--json", "--max-image-pixels", "file"],
     "pellucid data show": [
         "--count", "--help", "--home", "--id", "--json", "--source", "--split", "--task", "run",
     ],
@@ -30,6 +35,7 @@ FROZEN = {
     "pellucid recipe list": ["--help"],
     "pellucid recipe schema": ["--help"],
     "pellucid recipe show": ["--help", "--set", "recipe"],
+    "pellucid report": ["--help", "--home", "--json", "--open", "run"],
     "pellucid run": [
         "--force", "--from", "--help", "--home", "--json", "--only", "--set", "recipe",
     ],

@@ -5,7 +5,7 @@ with what to change. Leaves out on purpose: judging content (triage does), and r
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,12 +99,12 @@ def check(path: Path, image_folder: Path | None, max_image_pixels: int) -> Repor
         lambda data: pixels.examine(data, max_image_pixels),
     )
     sound = [item.row for item in checked if item.row]
-    counts: dict[str, Counter[str]] = {
-        "mode": Counter(row.messages[-1].mode or "-" for row in sound),
-        "task": Counter(row.task or "-" for row in sound),
-        "split": Counter(row.split or "-" for row in sound),
-        "answer": Counter(row.answer.kind if row.answer else "-" for row in sound),
-        "licence": Counter(row.licence or "-" for row in sound),
+    counts = {
+        "mode": _count(row.messages[-1].mode or "-" for row in sound),
+        "task": _count(row.task or "-" for row in sound),
+        "split": _count(row.split or "-" for row in sound),
+        "answer": _count(row.answer.kind if row.answer else "-" for row in sound),
+        "licence": _count(row.licence or "-" for row in sound),
     }
     images = {name for row in sound for name in row.images}
     return Report(
@@ -156,6 +156,10 @@ def _findings(checked: Sequence[Checked]) -> tuple[Finding, ...]:
         for (rule, fix), cases in groups.items()
     ]  # fmt: skip
     return tuple(sorted(found, key=lambda finding: (-finding.count, finding.rows)))
+
+
+def _count(values: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(values))
 
 
 def _short(value: object) -> str:

@@ -3,6 +3,7 @@
 import errno
 import json
 import socket
+from contextlib import suppress
 
 import uvicorn
 from fastapi import FastAPI
@@ -33,11 +34,10 @@ def run_server(app: FastAPI, host: str, port: int) -> None:
     opened = open_socket(host, port)
     url = address(opened)
     print(f"serving {app.state.model} at {url}/v1\n\n{example(url, app.state.model)}\n", flush=True)
-    try:
+    # uvicorn shuts down at a signal; whether it passes the signal on depends on timing.
+    with suppress(KeyboardInterrupt):
         make_server(app).run(sockets=[opened])
-    except KeyboardInterrupt:
-        # uvicorn has shut down already and passes the signal on.
-        print("stopped", flush=True)
+    print("stopped", flush=True)
 
 
 def make_server(app: FastAPI) -> uvicorn.Server:
