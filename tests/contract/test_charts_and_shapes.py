@@ -7,15 +7,17 @@ import json
 import re
 from collections import Counter, defaultdict
 from functools import cache
+from typing import Any
 
 import pytest
 
 from pellucid.data.synth import FAMILIES, Item, Scene
 from pellucid.recipe.data import ChartsScene, ShapesScene
 
+GRID: dict[str, Any] = {"on_grid": True, "min_side_px": 128, "max_side_px": 176}
 LAPTOP = {
-    "charts": ChartsScene(min_bars=2, max_bars=5, max_value=30, min_side_px=128, max_side_px=128),
-    "shapes": ShapesScene(min_shapes=2, max_shapes=6, min_side_px=128, max_side_px=128),
+    "charts": ChartsScene(min_bars=2, max_bars=5, max_value=30, **GRID),
+    "shapes": ShapesScene(min_shapes=2, max_shapes=6, **GRID),
 }
 SEEDS = 400
 MAJORITY = 0.30

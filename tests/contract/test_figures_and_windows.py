@@ -27,10 +27,10 @@ GUESSES = 60
 
 @cache
 def scenes(family: str, withheld: bool = False) -> list[Scene]:
-    side = {"min_side_px": 128, "max_side_px": 128, "withheld": withheld}
-    options: GeometryScene | ScreensScene = GeometryScene(max_figures=4, **side)
+    grid: dict[str, Any] = {"on_grid": True, "min_side_px": 128, "max_side_px": 176}
+    options: GeometryScene | ScreensScene = GeometryScene(withheld=withheld, **grid)
     if family == "screens":
-        options = ScreensScene(max_controls=5, max_number=99, **side)
+        options = ScreensScene(max_controls=5, max_number=99, withheld=withheld, **grid)
     count = SEEDS // 4 if withheld else SEEDS
     return [FAMILIES[family].draw(options, seed) for seed in range(count)]
 

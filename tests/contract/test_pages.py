@@ -1,7 +1,13 @@
 """Pages: what is said is what stands there, in reading order, and the levels are what they say."""
 
-import pytest
+from collections import defaultdict
+from io import BytesIO
 
+import numpy as np
+import pytest
+from PIL import Image
+
+from pellucid.base.errors import UserError
 from pellucid.data.synth import FAMILIES
 from pellucid.data.synth.base import Scene, clash
 from pellucid.data.synth.pages import WITHHELD
@@ -60,3 +66,29 @@ def test_the_withheld_page_is_never_or_always_there() -> None:
 
     assert not any(holds(draw(seed, **STILL)) for seed in range(400))
     assert all(holds(draw(seed, **STILL, withheld=True)) for seed in range(20))
+
+
+GRID = {"on_grid": True, "min_side_px": 128, "max_side_px": 176, "columns": 2, "rows": 8}
+
+
+def test_on_the_grid_every_letter_has_a_cell() -> None:
+    """The same letter looks the same wherever it stands, on one background and in one ink."""
+    letters: dict[tuple[str, object, object], set[bytes]] = defaultdict(set)
+    for seed in range(60):
+        scene = draw(seed, **GRID, word_share=0.5)
+        pixels = np.asarray(Image.open(BytesIO(scene.pictures[0].png)).convert("RGB"))
+        for text in scene.facts["texts"]:
+            x0, x1 = (round(side * 176) for side in text["box"][::2])
+            row, column = round(text["box"][1] * 128) // 16, x0 // 8
+            assert x1 <= 8 * (column + len(text["text"]))
+            for at, letter in enumerate(text["text"], column):
+                cell = pixels[16 * row : 16 * row + 16, 8 * at : 8 * at + 8]
+                colours = {tuple(int(v) for v in pixel) for pixel in cell.reshape(-1, 3)}
+                letters[letter, pixels[0, 0].tobytes(), frozenset(colours)].add(cell.tobytes())
+    seen = [looks for looks in letters.values() if looks]
+    assert len(seen) > 200 and all(len(looks) == 1 for looks in seen)
+
+
+def test_a_word_that_is_wider_than_its_cell_on_the_grid_is_a_user_error() -> None:
+    with pytest.raises(UserError, match=r"columns=8, which leaves no room|columns=8 leaves no"):
+        draw(0, **{**GRID, "columns": 8}, word_share=1)

@@ -47,26 +47,33 @@ from pellucid.score import scorer_for
 
 Facts = Mapping[str, Any]
 
+GRID: dict[str, Any] = {"on_grid": True, "min_side_px": 128, "max_side_px": 176}
+LEVELS = ("default", "hard", "grid")
 OPTIONS = {
     "charts": [
         ChartsScene(),
         ChartsScene(min_bars=2, max_bars=8, max_value=99, min_side_px=90, max_side_px=400),
+        ChartsScene(min_bars=2, max_value=30, **GRID),
     ],
     "documents": [
         DocumentsScene(),
         DocumentsScene(min_lines=2, max_lines=8, max_cents=2000, min_side_px=80, max_side_px=400),
+        DocumentsScene(max_lines=5, max_cents=99, **GRID),
     ],
     "geometry": [
         GeometryScene(),
         GeometryScene(max_length=99, min_side_px=80, max_side_px=400),
+        GeometryScene(**GRID),
     ],
     "screens": [
         ScreensScene(),
         ScreensScene(max_controls=8, max_number=9999, min_side_px=80, max_side_px=400),
+        ScreensScene(max_controls=5, max_number=99, **GRID),
     ],
     "shapes": [
         ShapesScene(),
         ShapesScene(min_shapes=1, max_shapes=9, min_side_px=80, max_side_px=400),
+        ShapesScene(**GRID),
     ],
 }
 WORK = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
@@ -79,15 +86,14 @@ MAJORITY = 0.45
 
 
 @cache
-def scenes(family: str, hard: bool) -> list[Scene]:
-    options = OPTIONS[family][hard]
-    return [
-        FAMILIES[family].draw(options, seed) for seed in range(SEEDS if not hard else SEEDS // 3)
-    ]
+def scenes(family: str, level: str) -> list[Scene]:
+    options = OPTIONS[family][LEVELS.index(level)]
+    count = SEEDS // 3 if level == "hard" else SEEDS
+    return [FAMILIES[family].draw(options, seed) for seed in range(count)]
 
 
 def every(family: str) -> list[Scene]:
-    return scenes(family, False) + scenes(family, True)
+    return [scene for level in LEVELS for scene in scenes(family, level)]
 
 
 families = pytest.mark.parametrize("family", sorted(OPTIONS))
@@ -102,15 +108,17 @@ def test_same_seed_same_bytes(family: str) -> None:
     for options in OPTIONS[family]:
         for seed in (0, 1, 77):
             assert FAMILIES[family].draw(options, seed) == FAMILIES[family].draw(options, seed)
-    pngs = [scene.pictures[0].png for scene in scenes(family, False)]
+    pngs = [scene.pictures[0].png for scene in scenes(family, "default")]
     assert len(set(pngs)) == len(pngs)
 
 
 @families
 def test_sizes_vary_within_the_options(family: str) -> None:
-    for hard in (False, True):
-        options = OPTIONS[family][hard]
-        sizes = {(p.width, p.height) for s in scenes(family, hard) for p in s.pictures}
+    for level, options in zip(LEVELS, OPTIONS[family], strict=True):
+        sizes = {(p.width, p.height) for s in scenes(family, level) for p in s.pictures}
+        if options.on_grid:
+            assert sizes == {(options.max_side_px, options.min_side_px)}
+            continue
         sides = {side for size in sizes for side in size}
         assert options.min_side_px <= min(sides) and max(sides) <= options.max_side_px
         ratios = [width / height for width, height in sizes]
@@ -268,7 +276,7 @@ def test_steps_end_in_the_answer_and_only_arithmetic_has_them(family: str) -> No
 @families
 def test_scorers_take_the_gold_and_refuse_another(family: str) -> None:
     golds: dict[str, list[Answer]] = defaultdict(list)
-    for scene in scenes(family, False)[:40]:
+    for scene in scenes(family, "default")[:40]:
         for item in scene.items:
             if item.answer:
                 golds[item.task].append(item.answer)
@@ -288,7 +296,7 @@ def test_scorers_take_the_gold_and_refuse_another(family: str) -> None:
 @families
 def test_no_answer_is_so_common_that_guessing_pays(family: str) -> None:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for scene in scenes(family, False):
+    for scene in scenes(family, "default"):
         for item in scene.items:
             if item.answer:
                 counts[item.task][item.answer.gold] += 1

@@ -23,8 +23,9 @@ def scenes(withheld: bool) -> list[Scene]:
         min_lines=2,
         max_lines=5,
         max_cents=99,
+        on_grid=True,
         min_side_px=128,
-        max_side_px=128,
+        max_side_px=176,
         withheld=withheld,
     )
     return [FAMILIES["documents"].draw(options, seed) for seed in range(SEEDS)]

@@ -23,7 +23,19 @@ class SceneOptions(Options):
     """Draw only scenes that hold the family's withheld combination of values; else none does."""
 
 
-class ChartsScene(SceneOptions):
+class PictureScene(SceneOptions):
+    """What every family with pictures can be asked for."""
+
+    on_grid: bool = False
+    """Letters of one width on a grid of 8 x 16 pixels: far easier to read. Pictures are then
+    `max_side_px` wide and `min_side_px` tall, both multiples of 16."""
+    min_side_px: int = Field(96, ge=64, le=512)
+    """Smallest image side."""
+    max_side_px: int = Field(160, ge=64, le=1024)
+    """Largest image side."""
+
+
+class ChartsScene(PictureScene):
     """Bar charts: data first, true geometry, computed answers."""
 
     kind: Literal["charts"] = "charts"
@@ -35,13 +47,9 @@ class ChartsScene(SceneOptions):
     """Largest bar value."""
     on_bar: float = Field(0.5, ge=0, le=1)
     """Share of charts whose values stand in their bars where they fit; elsewhere above them."""
-    min_side_px: int = Field(96, ge=64, le=512)
-    """Smallest image side."""
-    max_side_px: int = Field(160, ge=64, le=1024)
-    """Largest image side."""
 
 
-class ShapesScene(SceneOptions):
+class ShapesScene(PictureScene):
     """Coloured shapes on a plane: counts, positions, relations."""
 
     kind: Literal["shapes"] = "shapes"
@@ -49,13 +57,9 @@ class ShapesScene(SceneOptions):
     """Fewest shapes in a picture."""
     max_shapes: int = Field(6, ge=1, le=9)
     """Most shapes in a picture."""
-    min_side_px: int = Field(96, ge=64, le=512)
-    """Smallest image side."""
-    max_side_px: int = Field(160, ge=64, le=1024)
-    """Largest image side."""
 
 
-class GeometryScene(SceneOptions):
+class GeometryScene(PictureScene):
     """Plane figures with their lengths written beside them: read, area, perimeter."""
 
     kind: Literal["geometry"] = "geometry"
@@ -65,13 +69,9 @@ class GeometryScene(SceneOptions):
     """Most figures in a picture."""
     max_length: int = Field(12, ge=12, le=99)
     """Largest length of a side or radius."""
-    min_side_px: int = Field(96, ge=64, le=512)
-    """Smallest image side."""
-    max_side_px: int = Field(160, ge=64, le=1024)
-    """Largest image side."""
 
 
-class ScreensScene(SceneOptions):
+class ScreensScene(PictureScene):
     """Small windows with buttons, check boxes and fields: where to click, what is beside what."""
 
     kind: Literal["screens"] = "screens"
@@ -81,13 +81,9 @@ class ScreensScene(SceneOptions):
     """Most controls in a window."""
     max_number: int = Field(999, ge=99, le=9999)
     """Largest number in a field."""
-    min_side_px: int = Field(96, ge=64, le=512)
-    """Smallest image side."""
-    max_side_px: int = Field(160, ge=64, le=1024)
-    """Largest image side."""
 
 
-class DocumentsScene(SceneOptions):
+class DocumentsScene(PictureScene):
     """Receipts and notices of a few lines, a number at the end of each: read, add, change."""
 
     kind: Literal["documents"] = "documents"
@@ -97,13 +93,9 @@ class DocumentsScene(SceneOptions):
     """Most lines under the heading."""
     max_cents: int = Field(999, ge=50, le=2000)
     """Largest price on a receipt, in cents."""
-    min_side_px: int = Field(96, ge=64, le=512)
-    """Smallest image side."""
-    max_side_px: int = Field(160, ge=64, le=1024)
-    """Largest image side."""
 
 
-class PagesScene(SceneOptions):
+class PagesScene(PictureScene):
     """Pages of digits, numbers and words in cells: nothing but text to read."""
 
     kind: Literal["pages"] = "pages"
@@ -120,7 +112,7 @@ class PagesScene(SceneOptions):
     min_font_px: int = Field(9, ge=8, le=20)
     """Smallest font."""
     max_font_px: int = Field(13, ge=8, le=20)
-    """Largest font."""
+    """Largest font. On the grid there is one font, and a text moves by whole cells."""
     min_side_px: int = Field(128, ge=64, le=512)
     """Smallest image side."""
     max_side_px: int = Field(128, ge=64, le=1024)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pellucid.base.errors import Problem
 from pellucid.base.lookup import unknown
 from pellucid.recipe import gate_rules, rl_rules
-from pellucid.recipe.data import SceneOptions
+from pellucid.recipe.data import PictureScene, SceneOptions
 from pellucid.recipe.recipe import Recipe
 from pellucid.recipe.train import Modules, Schedule
 
@@ -63,6 +63,11 @@ def _ranges(at: str, scene: SceneOptions) -> Iterator[Problem]:
         if low > high:
             rule, fix = f"exceeds {at}.{most}={high}", "lower the first or raise the second"
             yield Problem(f"{at}.{least}", low, rule, fix)
+    if isinstance(scene, PictureScene) and scene.on_grid:
+        for field in ("min_side_px", "max_side_px"):
+            if getattr(scene, field) % 16:
+                rule = f"is not a multiple of 16, as {at}.on_grid asks"
+                yield Problem(f"{at}.{field}", getattr(scene, field), rule, "round it")
 
 
 def stages(recipe: Recipe) -> Iterator[Problem]:

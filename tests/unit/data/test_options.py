@@ -21,6 +21,10 @@ from pellucid.recipe import load
             r"document\.min_lines=4 exceeds .*=3",
         ),
         ("charts.scene={kind: geometry, max_figures: 2, min_figures: 3}", r"exceeds .*=2"),
+        (
+            "shapes.scene={kind: shapes, on_grid: true, max_side_px: 170}",
+            r"max_side_px=170 is not a multiple of 16, as .*on_grid asks",
+        ),
         ("charts.split={validation: 0.5, test: 0.5}", "leaves nothing to train on"),
         ("charts.scene={kind: charts, max_value: 5, max_bars: 8}", "fewer values than .* bars"),
     ],

@@ -36,6 +36,7 @@ from pellucid.data.synth.base import (
     statements,
     unit,
 )
+from pellucid.data.synth.grid import CELL_HEIGHT, CELL_WIDTH, cell_text, cells
 from pellucid.recipe.data import ChartsScene
 from pellucid.schema.record import Answer
 
@@ -68,6 +69,8 @@ LABELS = (
     ("egg", "fig", "ham", "jam", "nut", "oat", "pea", "pie", "rye", "soy", "tea", "yam"),
     ("Ann", "Ben", "Eva", "Ida", "Jim", "Kim", "Lea", "Max", "Ned", "Pam", "Ray", "Sue"),
 )
+_LABEL_CELLS = max(len(label) for group in LABELS for label in group)
+"""Cells that a label and its bar take on the grid."""
 _TEXT_GAP = 2
 """Least distance of two texts, in pixels."""
 
@@ -108,7 +111,8 @@ def draw(options: ChartsScene, seed: int) -> Scene:
         return _data(options, seed, rng)
 
     chart = draw_data("charts", seed, options.withheld, data, _withheld)
-    layout = first_fit("charts", seed, options, lambda rng: _layout(options, chart, rng))
+    place = _on_grid if options.on_grid else _layout
+    layout = first_fit("charts", seed, options, lambda rng: place(options, chart, rng))
     items = complete(
         _items(chart, layout, Random(derive(seed, "charts", "words"))),
         _items(chart, layout, Random(derive(seed, "charts", "more words"))),
@@ -154,6 +158,35 @@ def _layout(options: ChartsScene, chart: _Chart, rng: Random) -> _Layout | None:
     axes = ((left, base, right, base + 1), (left, title.box[3] + 1, left + 1, base))
     layout = _Layout(width, height, background, title, bars, labels, values, axes)
     return layout if _fits(layout) else None
+
+
+def _on_grid(options: ChartsScene, chart: _Chart, rng: Random) -> _Layout | None:
+    """One try on the grid: the title, the bars with their values above them, the labels below."""
+    columns, rows = cells(options)
+    count = len(chart.bars)
+    pitches = [p for p in range(4, 9) if p * (count - 1) + _LABEL_CELLS <= columns - 2]
+    if not pitches:
+        return None
+    pitch = rng.choice(pitches)
+    span = pitch * (count - 1) + _LABEL_CELLS
+    start = 1 + rng.randint(0, columns - 2 - span)
+    base, top = CELL_HEIGHT * (rows - 1) - 2, 2 * CELL_HEIGHT
+    most = max(bar.value for bar in chart.bars)
+    bars, labels, values = [], [], []
+    for index, bar in enumerate(chart.bars):
+        column = start + pitch * index
+        tall = max(2, round(bar.value / most * (base - top)))
+        x0, value = column * CELL_WIDTH, str(bar.value)
+        bars.append((x0, base - tall, x0 + _LABEL_CELLS * CELL_WIDTH, base))
+        labels.append(cell_text(bar.label, column, rows - 1))
+        above = (base - tall) // CELL_HEIGHT - 1
+        values.append(cell_text(value, column + (_LABEL_CELLS - len(value)) // 2, above))
+    title = cell_text(chart.title, start + rng.randint(0, max(0, span - len(chart.title))), 0)
+    left, right = start * CELL_WIDTH - 4, (start + span) * CELL_WIDTH
+    axes = ((left, base, right, base + 1), (left, CELL_HEIGHT, left + 1, base))
+    sizes = (columns * CELL_WIDTH, rows * CELL_HEIGHT)
+    background = rng.choice(BACKGROUNDS)
+    return _Layout(*sizes, background, title, tuple(bars), tuple(labels), tuple(values), axes)
 
 
 def _bar_boxes(

@@ -40,6 +40,7 @@ from pellucid.data.synth.base import (
     union,
     unit,
 )
+from pellucid.data.synth.grid import CELL_HEIGHT, CELL_WIDTH, cell_text, cells
 from pellucid.data.synth.lexicon import WORDS
 from pellucid.recipe.data import DocumentsScene
 from pellucid.schema.record import Answer
@@ -115,7 +116,8 @@ def draw(options: DocumentsScene, seed: int) -> Scene:
     document = draw_data(
         "documents", seed, options.withheld, lambda rng: _data(options, count, rng), _holds
     )
-    layout = first_fit("documents", seed, options, lambda rng: _layout(options, document, rng))
+    place = _on_grid if options.on_grid else _layout
+    layout = first_fit("documents", seed, options, lambda rng: place(options, document, rng))
     items = complete(
         _items(document, layout, Random(derive(seed, "documents", "words"))),
         _items(document, layout, Random(derive(seed, "documents", "more words"))),
@@ -172,6 +174,31 @@ def _layout(options: DocumentsScene, document: _Document, rng: Random) -> _Layou
     background = rng.choice(BACKGROUNDS)
     layout = _Layout(width, height, background, heading, rule, tuple(words), tuple(values))
     return layout if _fits(layout) else None
+
+
+def _on_grid(options: DocumentsScene, document: _Document, rng: Random) -> _Layout | None:
+    """One try on the grid: the heading, then a line to a row; None when one is too long."""
+    columns, rows = cells(options)
+    values = [document.spell(line.value) for line in document.lines]
+    top = rng.randint(0, max(0, rows - 1 - len(values)))
+    left, right = 1 + rng.randint(0, 1), columns - 1 - rng.randint(0, 2)
+    room = right - left - 1
+    title = f"{document.heading} {document.number}"
+    wide = any(
+        len(line.words) + len(value) > room
+        for line, value in zip(document.lines, values, strict=True)
+    )
+    if wide or len(title) > right - left or top + len(values) >= rows:
+        return None
+    heading = cell_text(title, left + rng.choice((0, (right - left - len(title)) // 2)), top)
+    words = tuple(
+        cell_text(line.words, left, top + row) for row, line in enumerate(document.lines, 1)
+    )
+    ends = tuple(
+        cell_text(value, right - len(value), top + row) for row, value in enumerate(values, 1)
+    )
+    sizes = columns * CELL_WIDTH, rows * CELL_HEIGHT
+    return _Layout(*sizes, rng.choice(BACKGROUNDS), heading, None, words, ends)
 
 
 def _fits(layout: _Layout) -> bool:

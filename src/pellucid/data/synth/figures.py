@@ -29,6 +29,7 @@ from pellucid.data.synth.base import (
     union,
     unit,
 )
+from pellucid.data.synth.grid import CELL_HEIGHT, CELL_WIDTH, cell_text, cells
 from pellucid.recipe.data import GeometryScene
 
 COLOURS: dict[str, Rgb] = {
@@ -50,6 +51,8 @@ WITHHELD = ("purple", "circle")
 """The withheld combination: a circle in this colour."""
 _GAP = 3
 """Least distance of two figures or their texts, in pixels."""
+_GRID_RADIUS = 26
+"""Least radius of a circle on the grid, in pixels: two digits stand inside."""
 _TRIES = 30
 """Sizes tried for one figure before the layout is given up."""
 
@@ -210,6 +213,75 @@ def _place(figure: Figure, area: Box, size_px: int, rng: Random) -> Drawn | None
         if texts:
             return replace(found, texts=tuple(texts))
     return None
+
+
+def lay_out_on_grid(
+    options: GeometryScene, figures: tuple[Figure, ...], rng: Random
+) -> Plane | None:
+    """One try on the grid: figures in equal areas of whole cells."""
+    columns, rows = cells(options)
+    across = 1 if len(figures) == 1 else 2
+    down = -(-len(figures) // across)
+    areas = rng.sample(range(across * down), len(figures))
+    drawn = []
+    for at, figure in zip(sorted(areas), figures, strict=True):
+        row, column = divmod(at, across)
+        area = (
+            1 + (columns - 2) * column // across,
+            rows * row // down,
+            1 + (columns - 2) * (column + 1) // across,
+            rows * (row + 1) // down,
+        )
+        one = _circle_on_grid if figure.kind == "circle" else _sides_on_grid
+        found = one(figure, area, rng)
+        if found is None:
+            return None
+        drawn.append(found)
+    sizes = columns * CELL_WIDTH, rows * CELL_HEIGHT
+    plane = Plane(*sizes, rng.choice(BACKGROUNDS), tuple(drawn))
+    return plane if _fits(plane) else None
+
+
+def _circle_on_grid(figure: Figure, area: Box, rng: Random) -> Drawn | None:
+    """A circle whose centre is a corner of cells; the radius stands in the row above it."""
+    text = figure.write("radius")
+    least = _GRID_RADIUS + CELL_WIDTH * (len(text) - 2)
+    across, down = -(-(least + 3) // CELL_WIDTH), -(-(least + 3) // CELL_HEIGHT)
+    if area[2] - area[0] < 2 * across or area[3] - area[1] < 2 * down:
+        return None
+    column = rng.randint(area[0] + across, area[2] - across)
+    row = rng.randint(area[1] + down, area[3] - down)
+    x, y = column * CELL_WIDTH, row * CELL_HEIGHT
+    radius = rng.randint(least, min(down * CELL_HEIGHT, across * CELL_WIDTH) - 3)
+    box = (x - radius, y - radius, x + radius + 1, y + radius + 1)
+    return Drawn(figure, box, (cell_text(text, column, row - 1),), False, False)
+
+
+def _sides_on_grid(figure: Figure, area: Box, rng: Random) -> Drawn | None:
+    """A figure in proportion, its lengths in the row of cells and the columns next to it."""
+    left, top, right, bottom = area
+    at_right, at_top = rng.random() < 0.5, rng.random() < 0.5
+    written = [figure.write(side) for side in figure.sides]
+    aside = written[-1] if len(written) == 2 or rng.random() < 0.5 else ""
+    under = written[0] if len(written) == 2 or not aside else ""
+    room = (right - left - len(aside) - 1) * CELL_WIDTH - 4, (bottom - top - 1) * CELL_HEIGHT - 4
+    wide, tall = figure.size
+    scale = min(room[0] / wide, room[1] / tall) * rng.uniform(0.75, 1.0)
+    w, h = round(scale * wide), round(scale * tall)
+    if min(w, h) < 12:
+        return None
+    x = (left + len(aside)) * CELL_WIDTH + 2
+    if at_right:
+        x = (right - len(aside)) * CELL_WIDTH - 2 - w
+    y = (top + 1) * CELL_HEIGHT + 1 if at_top else (bottom - 1) * CELL_HEIGHT - 2 - h
+    made = []
+    if under:
+        column = round((x + w / 2) / CELL_WIDTH - len(under) / 2)
+        made.append(cell_text(under, column, top if at_top else bottom - 1))
+    if aside:
+        column, row = right - len(aside) if at_right else left, (y + h // 2) // CELL_HEIGHT
+        made.append(cell_text(aside, column, row))
+    return Drawn(figure, (x, y, x + w, y + h), tuple(made), at_right, at_top)
 
 
 def _text_across(drawn: Drawn, side: str, size_px: int) -> Text:

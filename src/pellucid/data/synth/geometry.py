@@ -25,6 +25,7 @@ from pellucid.data.synth.figures import (
     facts_of,
     has_withheld,
     lay_out,
+    lay_out_on_grid,
     paint,
 )
 from pellucid.recipe.data import GeometryScene
@@ -49,7 +50,8 @@ def draw(options: GeometryScene, seed: int) -> Scene:
     figures = draw_data(
         "geometry", seed, options.withheld, lambda rng: draw_figures(count, most, rng), has_withheld
     )
-    plane = first_fit("geometry", seed, options, lambda rng: lay_out(options, figures, rng))
+    place = lay_out_on_grid if options.on_grid else lay_out
+    plane = first_fit("geometry", seed, options, lambda rng: place(options, figures, rng))
     words, more = (
         _items(plane, Random(derive(seed, "geometry", what))) for what in ("words", "more words")
     )

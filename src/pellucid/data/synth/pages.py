@@ -9,6 +9,7 @@ from random import Random
 
 from PIL import Image, ImageDraw
 
+from pellucid.base.errors import Problem, UserError
 from pellucid.base.seeds import derive
 from pellucid.data.synth.base import (
     BACKGROUNDS,
@@ -26,6 +27,7 @@ from pellucid.data.synth.base import (
     put_text,
     unit,
 )
+from pellucid.data.synth.grid import cell_text, cells
 from pellucid.data.synth.lexicon import COMMANDS, WORDS
 from pellucid.recipe.data import PagesScene
 
@@ -48,8 +50,11 @@ def draw(options: PagesScene, seed: int) -> Scene:
     )
     rng = Random(derive(seed, "pages", "layout"))
     width, height = (rng.randint(options.min_side_px, options.max_side_px) for _ in range(2))
+    if options.on_grid:
+        width, height = options.max_side_px, options.min_side_px
     size = (width, height)
-    placed = [_place(options, texts, cell, size, rng) for cell in range(len(texts))]
+    place = _on_grid if options.on_grid else _place
+    placed = [place(options, texts, cell, size, rng) for cell in range(len(texts))]
     picture = Image.new("RGB", size, rng.choice(BACKGROUNDS) if options.jitter else BACKGROUNDS[0])
     draw_texts(ImageDraw.Draw(picture), placed)
     facts = {
@@ -79,6 +84,29 @@ def _text(options: PagesScene, rng: Random) -> str:
         return rng.choice((word, word.capitalize()))
     digits = rng.randint(1, options.max_digits)
     return "".join(rng.choice("0123456789") for _ in range(digits))
+
+
+def _on_grid(
+    options: PagesScene, texts: tuple[str, ...], cell: int, size: tuple[int, int], rng: Random
+) -> Text:
+    """The text of one cell of the page, moved by whole cells of the grid.
+
+    Raises:
+        UserError: the text is wider than the cell.
+    """
+    row, column = divmod(cell, options.columns)
+    across, down = cells(options)
+    left, right = column * across // options.columns, (column + 1) * across // options.columns
+    top, bottom = row * down // options.rows, (row + 1) * down // options.rows
+    spare = right - left - 1 - len(texts[cell])
+    if spare < 0 or bottom == top:
+        rule = f"leaves no room for {texts[cell]!r} in a picture {size[0]} pixels wide"
+        fix = "fewer columns and rows, or a larger picture"
+        raise UserError(Problem("scene (pages).columns", options.columns, rule, fix))
+    moved = round(options.jitter * rng.uniform(0, spare))
+    lower = round(options.jitter * rng.uniform(0, bottom - top - 1))
+    colour = rng.choice(_INKS) if options.jitter else INK
+    return cell_text(texts[cell], left + moved, top + lower, colour)
 
 
 def _place(

@@ -29,6 +29,7 @@ from pellucid.data.synth.windows import (
     facts_of,
     has_withheld,
     lay_out,
+    lay_out_on_grid,
     paint,
 )
 from pellucid.recipe.data import ScreensScene
@@ -59,7 +60,8 @@ def draw(options: ScreensScene, seed: int) -> Scene:
     window = draw_data(
         "screens", seed, options.withheld, lambda rng: draw_window(options, rng), has_withheld
     )
-    layout = first_fit("screens", seed, options, lambda rng: lay_out(options, window, rng))
+    place = lay_out_on_grid if options.on_grid else lay_out
+    layout = first_fit("screens", seed, options, lambda rng: place(options, window, rng))
     words, more = (
         _items(layout, Random(derive(seed, "screens", what))) for what in ("words", "more words")
     )

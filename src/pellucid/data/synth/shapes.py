@@ -32,10 +32,11 @@ from pellucid.data.synth.base import (
     statements,
     unit,
 )
+from pellucid.data.synth.grid import CELL_HEIGHT
 from pellucid.recipe.data import ShapesScene
 from pellucid.schema.record import Answer
 
-VERSION = 2
+VERSION = 3
 FROM_CAPTION = frozenset({"count_all", "count_colour", "dialogue", "most", "total"})
 """Tasks that a reader of the caption alone can answer."""
 FROM_BOXES = frozenset({"locate", "relation"})
@@ -55,6 +56,8 @@ WITHHELD = "yellow triangle"
 have other colours. No change brings it forth, not even where it is wanted."""
 _GAP = 3
 """Least distance of two shapes, in pixels."""
+_GRID_SIDES = (13, 29)
+"""Sides of shapes on the grid: within one patch, or two across."""
 _PLACES = 60
 """Places tried for one shape before the layout is given up."""
 _ROWS, _COLUMNS = ("top", "middle", "bottom"), ("left", "centre", "right")
@@ -140,27 +143,33 @@ def _layout(
 ) -> tuple[_Plane, _Change] | None:
     """One try; None when a shape finds no place or no pair stands in a clear relation."""
     width, height = (rng.randint(options.min_side_px, options.max_side_px) for _ in range(2))
+    if options.on_grid:
+        width, height = options.max_side_px, options.min_side_px
     placed: list[_Shape] = []
     for shape in names:
-        found = _place(shape, placed, width, height, rng)
+        found = _place(options, shape, placed, (width, height), rng)
         if found is None:
             return None
         placed.append(found)
     plane = _ordered(_Plane(width, height, rng.choice(BACKGROUNDS), tuple(placed)))
     if len(placed) > 1 and not _relations(plane):
         return None
-    change = _change(plane, rng)
+    change = _change(options, plane, rng)
     return (plane, change) if change else None
 
 
 def _place(
-    shape: _Shape, others: list[_Shape], width: int, height: int, rng: Random
+    options: ShapesScene, shape: _Shape, others: list[_Shape], size: tuple[int, int], rng: Random
 ) -> _Shape | None:
     """The shape at a free place; its side is odd, so that a triangle's tip is one pixel."""
+    width, height = size
     short = min(width, height)
     for _ in range(_PLACES):
         side = rng.randint(max(9, short // 8), max(11, short // 4)) | 1
         x, y = rng.randint(0, max(0, width - side)), rng.randint(0, max(0, height - side))
+        if options.on_grid:
+            side = rng.choice(_GRID_SIDES)
+            x, y = (2 + CELL_HEIGHT * rng.randrange(pixels // CELL_HEIGHT) for pixels in size)
         box = (x, y, x + side, y + side)
         free = not any(clash(box, other.box, _GAP) for other in others)
         if free and inside(box, width, height, 2):
@@ -200,12 +209,13 @@ def _relations(plane: _Plane) -> dict[str, list[tuple[_Shape, _Shape]]]:
     return found
 
 
-def _change(plane: _Plane, rng: Random) -> _Change | None:
+def _change(options: ShapesScene, plane: _Plane, rng: Random) -> _Change | None:
     """Add, remove or recolour one shape; None when the new shape finds no place."""
     absent = _absent(plane)
     kind = rng.choice(_CHANGES)
     if kind == "added" or (kind == "removed" and len(plane.shapes) == 1):
-        new = _place(rng.choice(absent), list(plane.shapes), plane.width, plane.height, rng)
+        size = plane.width, plane.height
+        new = _place(options, rng.choice(absent), list(plane.shapes), size, rng)
         if new is None:
             return None
         after = replace(plane, shapes=(*plane.shapes, new))
@@ -348,10 +358,17 @@ def _locate(plane: _Plane, rng: Random) -> Item:
 
 def _relation(plane: _Plane, rng: Random) -> Item:
     found = _relations(plane)
-    right = rng.choice([name for name in _RELATIONS if name in found])
+    names = [name for name in _RELATIONS if name in found]
+    (right,) = rng.choices(names, [_weight(plane, name) for name in names])
     a, b = rng.choice(found[right])
     question = f"Where is the {a.name}, seen from the {b.name}?"
     return ask("relation", f"{question} {_SAY}", Answer("text", right))
+
+
+def _weight(plane: _Plane, relation: str) -> float:
+    """What runs along the shorter side of a picture is rarer there, so it is chosen rather."""
+    ratio = plane.width / plane.height
+    return ratio if relation in ("above", "below") else 1 / ratio
 
 
 def _two_colours(plane: _Plane, rng: Random) -> tuple[str, str]:

@@ -29,6 +29,7 @@ from pellucid.data.synth.base import (
     union,
     unit,
 )
+from pellucid.data.synth.grid import CELL_HEIGHT, CELL_WIDTH, cell_text, cells
 from pellucid.data.synth.lexicon import COMMANDS, WORDS
 from pellucid.recipe.data import ScreensScene
 
@@ -188,6 +189,58 @@ def lay_out(options: ScreensScene, window: Window, rng: Random) -> Layout | None
     back, front = rng.choice(BACKGROUNDS), rng.choice(_BUTTONS)
     layout = Layout(width, height, back, bar, window.bar, front, title, tuple(drawn))
     return layout if _fits(layout) else None
+
+
+def lay_out_on_grid(options: ScreensScene, window: Window, rng: Random) -> Layout | None:
+    """One try on the grid, an empty row above each row of controls; None when it does not fit."""
+    columns, rows = cells(options)
+    width, height = columns * CELL_WIDTH, rows * CELL_HEIGHT
+    across = rng.choice((1, 2, 2, 3))
+    down = -(-len(window.controls) // across)
+    widths = [
+        max((_cells_of(one) for one in window.controls[at::across]), default=0)
+        for at in range(across)
+    ]
+    spare = columns - 2 - sum(widths) - (across - 1)
+    spare_down = rows - 2 - 2 * down
+    if spare < 0 or spare_down < 0 or across > len(window.controls):
+        return None
+    between = 1 + rng.randint(0, spare // across)
+    x = 1 + rng.randint(0, spare - (between - 1) * (across - 1))
+    top = 2 + rng.randint(0, spare_down)
+    starts = [x + sum(widths[:at]) + between * at for at in range(across)]
+    drawn = tuple(
+        _place_on_grid(one, divmod(at, across), starts[at % across], top + 2 * (at // across))
+        for at, one in enumerate(window.controls)
+    )
+    bar = (2, 1, width - 2, CELL_HEIGHT)
+    middle = (columns - len(window.title)) // 2
+    title = cell_text(window.title, rng.choice((1, middle)), 0, _WHITE)
+    back, front = rng.choice(BACKGROUNDS), rng.choice(_BUTTONS)
+    return Layout(width, height, back, bar, window.bar, front, title, drawn)
+
+
+def _cells_of(control: Control) -> int:
+    """Cells across that a control takes with its label."""
+    if control.kind == "field":
+        return len(control.label) + control.digits + 2
+    return len(control.label) + 2
+
+
+def _place_on_grid(control: Control, place: tuple[int, int], column: int, row: int) -> Drawn:
+    """A control from a cell on: a frame as tall as the row, its texts in the cells."""
+    x, y = column * CELL_WIDTH, row * CELL_HEIGHT
+    end = x + _cells_of(control) * CELL_WIDTH - 1
+    if control.kind == "button":
+        whole = (x + 1, y, end, y + CELL_HEIGHT)
+        return Drawn(control, place, whole, whole, cell_text(control.label, column + 1, row))
+    if control.kind == "check":
+        label, frame = cell_text(control.label, column + 2, row), (x + 1, y + 2, x + 14, y + 15)
+        return Drawn(control, place, union((frame, label.box)), frame, label)
+    digits = column + len(control.label) + 1
+    frame = (digits * CELL_WIDTH - 4, y, end - 3, y + CELL_HEIGHT)
+    label, value = cell_text(control.label, column, row), cell_text(control.value, digits, row)
+    return Drawn(control, place, frame, frame, label, value)
 
 
 def _wide(control: Control, size_px: int) -> int:
