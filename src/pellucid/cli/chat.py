@@ -1,7 +1,9 @@
 """`pellucid chat`: ask a model, once or in a conversation."""
 
 import os
+import signal
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +23,7 @@ HELP = """/image FILE   show a picture with the next question
 /mode NAME    auto, think or nothink
 /new          forget what was said
 /help         this list
-/quit         end (or Ctrl-D)"""
+/quit         end (or Ctrl-D); Ctrl-C ends an answer"""
 _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
 
 
@@ -59,7 +61,7 @@ def chat(
         raise UserError(Problem("--json", json_, "needs one question", fix))
     conversation = open_conversation(model, home)
     if not question:
-        _converse(conversation, images, settings)
+        converse(conversation, images, settings)
         return
     stream = conversation.ask(question, images, settings)
     rollout = stream.rollout() if json_ else _show(stream)
@@ -78,11 +80,12 @@ def _in_mode(settings: "Settings", name: str) -> "Settings":
     raise UserError(Problem("mode", name, "is no mode", did_you_mean(name, MODES)))
 
 
-def _converse(conversation: "Conversation", images: list[bytes], settings: "Settings") -> None:
+def converse(conversation: "Conversation", images: list[bytes], settings: "Settings") -> None:
     """Questions and commands until the input ends."""
-    import readline  # noqa: F401 - arrow keys and history in `input`
-
     from pellucid.flow.chat import read_picture
+
+    with suppress(ImportError):  # not there on Windows
+        import readline  # noqa: F401 - arrow keys and history in `input`
 
     if sys.stdin.isatty():
         print("/help lists the commands")
@@ -108,11 +111,24 @@ def _converse(conversation: "Conversation", images: list[bytes], settings: "Sett
             elif word.startswith("/"):
                 raise UserError(Problem("command", word, "is not known", "/help lists them"))
             elif line:
-                rollout = _show(conversation.ask(line, images, settings))
+                stream = conversation.ask(line, images, settings)
+                rollout = _interruptible(stream)
+                if stream.cancelled:
+                    print("stopped; the question is forgotten", file=sys.stderr)
+                    continue
                 conversation.keep(line, images, rollout)
                 images = []
         except PellucidError as error:
             print(error, file=sys.stderr)
+
+
+def _interruptible(stream: "Stream") -> "Rollout":
+    """Show an answer; Ctrl-C ends the answer, not the conversation."""
+    before = signal.signal(signal.SIGINT, lambda *_: stream.cancel())
+    try:
+        return _show(stream)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _show(stream: "Stream") -> "Rollout":
