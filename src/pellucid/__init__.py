@@ -1,6 +1,16 @@
-"""Pellucid: compact multimodal reasoning models that can be audited."""
+"""Pellucid: compact multimodal reasoning models that can be audited.
+
+`pellucid.run(recipe)`, `pellucid.load(model).answer(text, image)` and `pellucid.store.open(path)`
+are the Python API; they are imported when they are first used.
+"""
 
 import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pellucid import store
+    from pellucid.flow.api import load, run
 
 # Third parties' telemetry is off before any of them is imported.
 for _name in ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "RAY_USAGE_STATS_DISABLED"):
@@ -10,3 +20,13 @@ for _name in ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "RAY_USAGE_STATS_DISAB
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
+__all__ = ["load", "run", "store"]
+
+
+def __getattr__(name: str) -> Any:
+    """A name of the API; nothing heavy is imported before it is asked for."""
+    if name == "store":
+        return import_module("pellucid.store")
+    if name in ("load", "run"):
+        return getattr(import_module("pellucid.flow.api"), name)
+    raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
