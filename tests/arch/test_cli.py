@@ -30,6 +30,7 @@ FROZEN = {
         "--checkpoint", "--half", "--help", "--home", "--json", "--to", "run",
     ],
     "pellucid gate": ["--help", "--home", "--json", "run"],
+    "pellucid init": ["--help", "--json", "folder"],
     "pellucid plan": ["--help", "--home", "--json", "--set", "recipe"],
     "pellucid recipe": ["--help"],
     "pellucid recipe list": ["--help"],

@@ -20,6 +20,7 @@ from pellucid.cli import (
     eval,
     export,
     gate,
+    init,
     plan,
     recipe,
     report,
@@ -39,6 +40,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: rich takes longer to import than everything else together
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("init")(init.init)
 app.command("run")(run.run)
 app.command("plan")(plan.plan)
 app.add_typer(runs.app, name="runs")

@@ -1,0 +1,34 @@
+"""`pellucid init`: a folder to begin with."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pellucid.base.errors import boundary
+from pellucid.cli.options import Json
+from pellucid.cli.show import print_json
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="A folder that is new or empty.", metavar="DIR")],
+    json_: Json = False,
+) -> None:
+    """Make a folder with a first recipe, example rows, and copies of the shipped recipes.
+
+    Example: pellucid init my-model
+    """
+    from pellucid.flow.start import start
+
+    with boundary("making the folder"):
+        made = start(folder)
+    if json_:
+        print_json({"folder": str(folder), "files": made})
+        return
+    print(f"made {folder}: recipe.yaml, rows.json with its pictures, and the shipped recipes\n")
+    print("next:")
+    print(f"  cd {folder}")
+    print("  pellucid data check rows.json     # what the file is, what is wrong with it")
+    print("  pellucid plan recipe.yaml         # the jobs of the recipe")
+    print("  pellucid run recipe.yaml          # train, evaluate, report")
+    print('  pellucid chat mine --image images/nlvr/test-4090-0-0.png "What is this?"')
