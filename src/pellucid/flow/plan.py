@@ -131,8 +131,11 @@ def _rl(recipe: Recipe, checkpoint: str, where: Mapping[str, str]) -> Job:
         type="rl",
         version=steps.rl_version(),
         slice={
-            "rl": options.model_dump(mode="json"),
+            "rl": options.model_dump(
+                mode="json", exclude={"rewards": {"own": {"__all__": {"path"}}}}
+            ),
             "scorers": steps.scorer_hashes(),
+            "own_rewards": steps.own_reward_hashes(options),
             "seed": recipe.seed,
             **where,
         },

@@ -77,6 +77,13 @@ def scorer_hashes() -> dict[str, str]:
     return {name: SCORERS[name].hash for name in sorted(SCORERS)}
 
 
+def own_reward_hashes(options: RlOptions) -> dict[str, str]:
+    """Hash of every reward of the user's own, by name."""
+    from pellucid.rl.rewards import own_hashes
+
+    return own_hashes(options.rewards)
+
+
 def model_inputs(options: ModelOptions) -> dict[str, str]:
     """SHA-256 of the files that initial weights and prompts come from.
 

@@ -194,6 +194,9 @@ def _absolute(tree: dict[str, Any], base: Path) -> dict[str, Any]:
     model = tree.get("model")
     if isinstance(model, dict):
         nodes += [model, model.get("prompt")]
+    rewards = (tree.get("rl") or {}).get("rewards") if isinstance(tree.get("rl"), dict) else None
+    own = rewards.get("own") if isinstance(rewards, dict) else None
+    nodes += list(own.values()) if isinstance(own, dict) else []
     for node in nodes:
         if not isinstance(node, dict):
             continue

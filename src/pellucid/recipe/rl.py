@@ -30,6 +30,17 @@ class Overlong(Options):
     """Largest penalty."""
 
 
+class OwnReward(Options):
+    """A reward of your own: a function `(rollout, evidence, **options)` that returns 0 to 1."""
+
+    path: str
+    """`file.py:function`; the file's path is relative to the recipe."""
+    weight: float = Field(gt=0)
+    """What it is multiplied with."""
+    options: dict[str, str | int | float | bool] = {}
+    """Keyword arguments of the function."""
+
+
 class Rewards(Options):
     """Weights of the reward's terms."""
 
@@ -41,6 +52,8 @@ class Rewards(Options):
     """Penalty near the length limit; absent for none."""
     length: float = 0.0
     """Pays per share of the budget used. Only for showing what a bad reward does."""
+    own: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], OwnReward] = {}
+    """Terms of your own, by name."""
 
 
 class PassRate(Options):

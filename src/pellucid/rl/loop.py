@@ -34,7 +34,7 @@ from pellucid.rl.pass_rate import PASS_RATES
 from pellucid.rl.policy import Policy
 from pellucid.rl.probe import PROBE
 from pellucid.rl.prompts import Entry, Prompts, survey, write_left
-from pellucid.rl.rewards import weights
+from pellucid.rl.rewards import own_terms, weights
 from pellucid.rl.rollout import FOLDER, path_of, read_samples, roll_out
 from pellucid.rl.setting import Setting
 from pellucid.rl.update import Place, update
@@ -93,6 +93,7 @@ def train_rl(
     """
     with boundary("reinforcement learning"), deterministic(device):
         weights(options.rewards)
+        own_terms(options.rewards)
         if finished(folder):
             return
         mixes = _mixes(options, mix_folder, probe_folder)

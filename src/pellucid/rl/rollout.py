@@ -18,10 +18,10 @@ from typing import Any
 
 from pellucid.base.paths import write_text
 from pellucid.base.seeds import derive
-from pellucid.recipe.rl import Rewards, RlOptions
+from pellucid.recipe.rl import RlOptions
 from pellucid.rl.advantages import group_advantages
 from pellucid.rl.prompts import Prompt, question
-from pellucid.rl.rewards import Reward, reward
+from pellucid.rl.rewards import Reward, own_terms, reward
 from pellucid.schema.evidence import Evidence
 from pellucid.schema.ports import Generator
 from pellucid.schema.record import Mode
@@ -119,10 +119,13 @@ def roll_out(
     """Generate and judge the rollouts of a batch, and write them to `path`."""
     asked = requests(options, prompts, options.group_size, "rollout", stores, seed)
     answered = generator.generate(list(asked))
+    own = own_terms(options.rewards)
     lines = []
     for prompt in prompts:
         group = [next(answered) for _ in range(options.group_size)]
-        rewards = _rewards(options.rewards, prompt, group, stores, options.max_new_tokens)
+        record = stores.get(prompt.record)
+        evidence = Evidence(record.answer, record.evidence, options.max_new_tokens)
+        rewards = [reward(rollout, evidence, options.rewards, own) for rollout in group]
         lines += [
             json.dumps(asdict(sample), ensure_ascii=False, allow_nan=False) + "\n"
             for sample in _samples(prompt, group, rewards)
@@ -140,14 +143,6 @@ def read_samples(path: Path) -> list[Sample]:
             fields[name] = tuple(fields[name])
         found.append(Sample(**fields))
     return found
-
-
-def _rewards(
-    options: Rewards, prompt: Prompt, group: Sequence[Rollout], stores: Store, budget: int
-) -> list[Reward]:
-    record = stores.get(prompt.record)
-    evidence = Evidence(record.answer, record.evidence, budget)
-    return [reward(rollout, evidence, options) for rollout in group]
 
 
 def _samples(

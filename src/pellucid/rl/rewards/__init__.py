@@ -1,6 +1,6 @@
 """The reward of a rollout: weighted terms over scores, and one penalty near the length limit.
 
-    paid     accuracy, format, length, each with its weight from the recipe
+    paid     accuracy, format, length and the user's own, each with its weight from the recipe
     shaping  overlong
 
 Terms that cost nothing to know (accuracy, format) are scored and logged even at weight 0.
@@ -14,6 +14,7 @@ from pellucid.rl.rewards.accuracy import accuracy
 from pellucid.rl.rewards.base import Reward, Term
 from pellucid.rl.rewards.format import format
 from pellucid.rl.rewards.length import length
+from pellucid.rl.rewards.own import own_hashes, own_terms
 from pellucid.rl.rewards.overlong import overlong
 from pellucid.schema.evidence import Evidence
 from pellucid.schema.rollout import Rollout
@@ -25,7 +26,7 @@ TERMS: Mapping[str, Term] = {
     "overlong": overlong,
 }
 
-__all__ = ["TERMS", "Reward", "Term", "reward", "weights"]
+__all__ = ["TERMS", "Reward", "Term", "own_hashes", "own_terms", "reward", "weights"]
 
 
 def weights(options: Rewards) -> dict[str, float]:
@@ -35,14 +36,21 @@ def weights(options: Rewards) -> dict[str, float]:
         UserError: nothing is paid, so no group could ever have a signal.
     """
     found = {"accuracy": options.accuracy, "format": options.format, "length": options.length}
+    for name, own in options.own.items():
+        if name in TERMS:
+            fix = "give it another name"
+            raise UserError(Problem("rl.rewards.own", name, "is the name of a shipped term", fix))
+        found[name] = own.weight
     if not any(found.values()):
-        fix = "give accuracy, format or length a weight"
+        fix = "give accuracy, format, length or a term of your own a weight"
         raise UserError(Problem("rl.rewards", found, "pays for nothing", fix))
     return found
 
 
-def reward(rollout: Rollout, evidence: Evidence, options: Rewards) -> Reward:
-    """Score a rollout by every term and add up what it is paid.
+def reward(
+    rollout: Rollout, evidence: Evidence, options: Rewards, own: Mapping[str, Term] | None = None
+) -> Reward:
+    """Score a rollout by every term and add up what it is paid; `own` are the user's terms.
 
     >>> from pellucid.schema.record import Answer
     >>> said = Rollout("r", "nothink", "nothink", "", 3, (5, 2), (-1.0, -1.0), "<nothink>7",
@@ -53,7 +61,8 @@ def reward(rollout: Rollout, evidence: Evidence, options: Rewards) -> Reward:
     """
     paying = weights(options)
     shown = [name for name in paying if paying[name] or name != "length"]
-    scores = {name: TERMS[name](rollout, evidence, options) for name in shown}
+    terms = {**TERMS, **(own or {})}
+    scores = {name: terms[name](rollout, evidence, options) for name in shown}
     if options.overlong:
         scores["overlong"] = TERMS["overlong"](rollout, evidence, options)
     values = [

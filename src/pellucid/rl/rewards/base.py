@@ -6,7 +6,7 @@ generator failed; it is never 0 for want of a score.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pellucid.recipe.rl import Rewards
 from pellucid.schema.evidence import Evidence
@@ -14,6 +14,7 @@ from pellucid.schema.rollout import Rollout
 from pellucid.schema.score import Score
 
 
+@runtime_checkable
 class Term(Protocol):
     """One term of the reward."""
 

@@ -1,0 +1,80 @@
+"""A reward of the user's: a function of one rollout, in a file of theirs.
+
+    def brief(rollout, evidence, most=20):
+        return 1.0 if len(rollout.answer or "") <= most else 0.0
+
+It returns a number in [0, 1], or None for "cannot say", which is unscored and never 0.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, final
+
+from pellucid.base.errors import Problem, UserError
+from pellucid.base.hashing import hash_json
+from pellucid.base.own import code_hash, function_of
+from pellucid.recipe.rl import OwnReward, Rewards
+from pellucid.schema.evidence import Evidence
+from pellucid.schema.rollout import Rollout
+from pellucid.schema.score import Score
+
+VERSION = 1
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A `Term` made of a function."""
+
+    name: str
+    function: Callable[..., Any]
+    options: dict[str, Any]
+    hash: str
+    """Hash of the file, the function's name and its options."""
+
+    def __call__(self, rollout: Rollout, evidence: Evidence, options: Rewards) -> Score:
+        """What the function says of a rollout.
+
+        Raises:
+            UserError: it raises, or what it says is neither None nor a number in [0, 1].
+        """
+        at = f"rl.rewards.own.{self.name}"
+        try:
+            said = self.function(rollout, evidence, **self.options)
+        except Exception as error:
+            rule = f"raised {type(error).__name__}: {error} (rollout {rollout.request_id})"
+            raise UserError(
+                Problem(at, self.function.__name__, rule, "mend the function")
+            ) from error
+        if said is None:
+            return Score("unscored", None, self.name, self.hash, why="it cannot say")
+        if isinstance(said, (int, float)) and 0 <= said <= 1:
+            return Score("scored", float(said), self.name, self.hash)
+        rule = f"returned {said!r} (rollout {rollout.request_id})"
+        raise UserError(Problem(at, self.function.__name__, rule, "return a number from 0 to 1"))
+
+
+def own_terms(options: Rewards) -> dict[str, Own]:
+    """The user's terms by name, ready to be called.
+
+    Raises:
+        UserError: a file or a function is not there, or cannot be run.
+    """
+    return {name: _term(name, own) for name, own in options.own.items()}
+
+
+def own_hashes(options: Rewards) -> dict[str, str]:
+    """Hash of each of the user's terms, by name; the files are not run."""
+    return {name: _hash(name, own) for name, own in options.own.items()}
+
+
+def _term(name: str, own: OwnReward) -> Own:
+    function = function_of(f"rl.rewards.own.{name}.path", own.path)
+    return Own(name, function, dict(own.options), _hash(name, own))
+
+
+def _hash(name: str, own: OwnReward) -> str:
+    code = code_hash(f"rl.rewards.own.{name}.path", own.path)
+    function = own.path.rpartition(":")[2]
+    told = {"code": code, "function": function, "options": own.options, "version": VERSION}
+    return hash_json({"scorer": name, **told})
