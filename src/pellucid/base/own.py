@@ -1,7 +1,7 @@
 """A user's own code: a function in a Python file, by `file.py:function`.
 
-The file is run once per process, under a name of its own, and known by the hash of its bytes. Leaves
-out on purpose: packages and installed modules; what a file imports is not hashed.
+The file is run once per process, under a name of its own, and known by the hash of its bytes. Left
+out on purpose: packages and installed modules. What a file imports is not hashed.
 """
 
 import importlib.util

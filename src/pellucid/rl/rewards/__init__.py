@@ -14,8 +14,8 @@ from pellucid.rl.rewards.accuracy import accuracy
 from pellucid.rl.rewards.base import Reward, Term
 from pellucid.rl.rewards.format import format
 from pellucid.rl.rewards.length import length
-from pellucid.rl.rewards.own import own_hashes, own_terms
 from pellucid.rl.rewards.overlong import overlong
+from pellucid.rl.rewards.own import own_hashes, own_terms
 from pellucid.schema.evidence import Evidence
 from pellucid.schema.rollout import Rollout
 
