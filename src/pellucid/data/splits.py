@@ -5,8 +5,9 @@ group's name: adding, removing or reordering other rows moves nothing. Leaves ou
 near duplicates; the check here is exact on (pixel hashes, question, gold).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, final
 
 from pellucid.base.seeds import derive
@@ -71,8 +72,12 @@ class Overlap:
     """Split and id of every record that has it, sorted."""
 
 
-def content_keys(store: Store) -> dict[Split, dict[str, Key]]:
-    """The key of every record by split and record id; without reading what keys leave out."""
+@lru_cache(maxsize=64)
+def content_keys(store: Store) -> Mapping[Split, Mapping[str, Key]]:
+    """The key of every record by split and record id; without reading what keys leave out.
+
+    A store is read once: its files never change, and every mix of a run asks for all of them.
+    """
     found: dict[Split, dict[str, Key]] = {split: {} for split in SPLITS}
     for one in store.asked():
         pixels = tuple(store.pixel_hash(sha256) for sha256 in one.images)

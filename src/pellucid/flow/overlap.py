@@ -10,8 +10,8 @@ checkpoint.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from pellucid import store
 from pellucid.data.splits import Key, content_keys
+from pellucid.flow.stores import stores_of
 from pellucid.release import OVERLAP
 from pellucid.schema.artifact import Artifact
 from pellucid.schema.record import Split
@@ -38,11 +38,7 @@ def find_overlaps(parents: Mapping[str, Artifact]) -> Overlaps:
     Args:
         parents: all artifacts of the run, by job name.
     """
-    stores = {
-        name.removeprefix("data."): store.open(artifact.path)
-        for name, artifact in parents.items()
-        if artifact.manifest.type == "data"
-    }
+    stores = stores_of(parents)
     keys = {name: content_keys(opened) for name, opened in stores.items()}
     learnt = _learnt(parents, keys)
     init = parents["init"]

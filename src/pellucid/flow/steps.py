@@ -128,8 +128,9 @@ class Mixing:
     def __call__(self, work: Work) -> None:
         """Fill the folder."""
         from pellucid.data.mix import build_mix
+        from pellucid.flow.stores import stores_of
 
-        build_mix(self.name, self.mix, _stores_by_name(work.parents), self.seed, work.folder)
+        build_mix(self.name, self.mix, stores_of(work.parents), self.seed, work.folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,12 +256,13 @@ def _evaluate(
     told: Evaluate | EvaluateFolder, work: Work, folder: Path, name: str, content_hash: str
 ) -> None:
     from pellucid.eval.run import evaluate
+    from pellucid.flow.stores import stores_of
     from pellucid.infer.engine import Engine
 
     engine = Engine.load(folder, told.options.slots, told.device, told.dtype)
     evaluate(
         told.options,
-        stores=_stores_by_name(work.parents),
+        stores=stores_of(work.parents),
         generator=engine,
         alone=engine.resized(slots=1),
         checkpoint=name,
@@ -282,16 +284,6 @@ class Release:
         from pellucid.flow.gate import judge
 
         judge(self.options, self.checkpoint, self.seed, work)
-
-
-def _stores_by_name(parents: Mapping[str, Artifact]) -> "dict[str, Store]":
-    from pellucid import store
-
-    return {
-        name.removeprefix("data."): store.open(artifact.path)
-        for name, artifact in parents.items()
-        if artifact.manifest.type == "data"
-    }
 
 
 def _open_stores(parents: Mapping[str, Artifact]) -> "Store":

@@ -1,0 +1,23 @@
+"""The record stores among artifacts, each opened once per process: an artifact never changes."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from pellucid import store
+from pellucid.schema.artifact import Artifact
+from pellucid.store import Store
+
+
+def stores_of(artifacts: Mapping[str, Artifact]) -> dict[str, Store]:
+    """Every record store by the name of its source."""
+    return {
+        name.removeprefix("data."): _opened(artifact.path, artifact.hash)
+        for name, artifact in artifacts.items()
+        if artifact.manifest.type == "data"
+    }
+
+
+@lru_cache(maxsize=64)
+def _opened(path: Path, content_hash: str) -> Store:
+    return store.open(path)
