@@ -19,14 +19,23 @@ def commands() -> list[list[str]]:
 
 
 SERVE = [line for line in commands() if line[1] == "serve"]
-OTHERS = [line for line in commands() if line[1] not in ("serve", "run")]
+OTHERS = [line for line in commands() if line[1] not in ("serve", "run", "init")]
 RUNS = [line for line in commands() if line[1] == "run"]
 
 
-def do(line: list[str], home: Path) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where commands are given; `init` has been there."""
+    path = tmp_path_factory.mktemp("clone")
+    done = do([".venv/bin/pellucid", "init", "my-model"], path / "runs", path)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def do(line: list[str], home: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "PELLUCID_HOME": str(home)}
     return subprocess.run(
-        [PELLUCID, *line[1:]], capture_output=True, text=True, env=env, timeout=600
+        [PELLUCID, *line[1:]], capture_output=True, text=True, env=env, cwd=folder, timeout=600
     )
 
 
@@ -35,19 +44,19 @@ def test_the_readme_has_commands() -> None:
 
 
 @pytest.mark.parametrize("line", OTHERS, ids=" ".join)
-def test_a_command_that_looks(line: list[str], smoke: Path) -> None:
-    done = do(line, smoke)
+def test_a_command_that_looks(line: list[str], smoke: Path, folder: Path) -> None:
+    done = do(line, smoke, folder)
     wanted = (0, 1, 3) if line[1] == "gate" else (0,)
     assert done.returncode in wanted, done.stderr[-2000:]
     assert done.stdout.strip()
 
 
 @pytest.mark.parametrize("line", RUNS, ids=" ".join)
-def test_a_command_that_runs_is_planned(line: list[str], smoke: Path) -> None:
+def test_a_command_that_runs_is_planned(line: list[str], smoke: Path, folder: Path) -> None:
     """Runs are long: the recipe and its overrides are resolved, the run itself is tested above."""
     sets = [word for at, word in enumerate(line) if at and line[at - 1] == "--set"]
     planned = ["x", "plan", line[2], *(part for word in sets for part in ("--set", word))]
-    done = do(planned, smoke)
+    done = do(planned, smoke, folder)
     assert done.returncode == 0, done.stderr[-2000:]
 
 

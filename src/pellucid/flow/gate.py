@@ -125,7 +125,7 @@ def register(recipe: Recipe, catalog: Path, artifacts: Mapping[str, Artifact]) -
         and checkpoint_name(artifact.name) == bundle.final
     )
     return Catalog(catalog).register(
-        recipe.release.model,
+        recipe.release.model or recipe.name,
         checkpoint_folder(final),
         evidence,
         bundle.verdict,

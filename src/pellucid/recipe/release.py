@@ -83,8 +83,8 @@ def pair_of(check: Check) -> tuple[str, str] | None:
 class ReleaseOptions(Options):
     """The gate and what it guards."""
 
-    model: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
-    """Name of the model in the catalog."""
+    model: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    """Name of the model in the catalog; the recipe's name when absent."""
     checks: dict[str, Check] = Field(min_length=1)
     """The gate's checks by name."""
     alias: str = "candidate"
