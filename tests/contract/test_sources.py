@@ -16,7 +16,13 @@ from pellucid import store
 from pellucid.base.errors import UserError
 from pellucid.data import build_source, input_hashes, overlaps, source_version
 from pellucid.data.sources import SOURCES
-from pellucid.recipe.data import LlavaJsonSource, ScenesSource, ShapesScene, SourceOptions
+from pellucid.recipe.data import (
+    LlavaJsonSource,
+    PythonSource,
+    ScenesSource,
+    ShapesScene,
+    SourceOptions,
+)
 from pellucid.schema.record import faults
 
 
@@ -47,9 +53,36 @@ def llava(folder: Path) -> tuple[SourceOptions, int]:
     ), 5
 
 
+CODE = """
+import csv
+
+def rows(inputs, image):
+    for row in csv.DictReader(inputs[0].read_text(encoding="utf-8").splitlines()):
+        turns = [{"from": "human", "value": row["asked"]}, {"from": "gpt", "value": row["said"]}]
+        yield {"id": row["asked"], "image": image if row["seen"] else None, "conversations": turns}
+"""
+
+
+def python(folder: Path) -> tuple[SourceOptions, int]:
+    """A table of four rows, one of them faulty, read by a function of the user's."""
+    Image.new("RGB", (9, 7), (1, 0, 0)).save(folder / "1.png")
+    table = "asked,said,seen\na,1,yes\nb,2,\nc,,yes\nd,4,yes\n"
+    (folder / "table.csv").write_text(table, encoding="utf-8")
+    (folder / "mine.py").write_text(CODE, encoding="utf-8")
+    return PythonSource(
+        path=f"{folder / 'mine.py'}:rows",
+        inputs=(str(folder / "table.csv"),),
+        options={"image": "1.png"},
+        dataset="mine",
+        licence="MIT",
+        on_fault="drop",
+    ), 4
+
+
 MAKERS: dict[str, Callable[[Path], tuple[SourceOptions, int]]] = {
     "scenes": scenes,
     "llava_json": llava,
+    "python": python,
 }
 
 kinds = pytest.mark.parametrize("kind", sorted(SOURCES))
@@ -104,8 +137,28 @@ def test_records_are_sound_and_rows_add_up(tmp_path: Path, kind: str) -> None:
 def test_hashes_cover_what_is_read(tmp_path: Path, kind: str) -> None:
     options, _ = MAKERS[kind](tmp_path)
     files = {path.name: tree(tmp_path)[path.name] for path in tmp_path.iterdir()}
-    assert dict(input_hashes(options)) == files
+    hashes = {name.partition(":")[0]: value for name, value in input_hashes(options).items()}
+    assert hashes == files
     assert source_version(options) >= 1
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("def rows():\n    return []\n", "gave no row; mend the function"),
+        ("def rows():\n    yield {}\n    1 / 0\n", "raised ZeroDivisionError after 1 rows: div"),
+        ("def rows():\n    yield 7\n", r"mine.py:rows row 0=7 is"),
+        ("def row():\n    yield 7\n", "has no function 'rows'; did you mean 'row'"),
+        ("def rows(more):\n    yield 7\n", "raised TypeError after 0 rows: .*'more'"),
+    ],
+)
+def test_a_function_that_gives_no_rows_is_one_clear_error(
+    tmp_path: Path, code: str, says: str
+) -> None:
+    (tmp_path / "mine.py").write_text(code, encoding="utf-8")
+    options = PythonSource(path=f"{tmp_path / 'mine.py'}:rows", dataset="mine", licence="MIT")
+    with pytest.raises(UserError, match=says):
+        build_source("s", options, 0, tmp_path / "out")
 
 
 def test_an_unusable_folder_is_one_clear_error(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from pellucid.base.errors import Problem, UserError, boundary
 from pellucid.data.jsonrows import LINES, read_rows
 from pellucid.data.llava import RowFault
-from pellucid.data.sources.llava_json import Checked, check_images, check_rows
+from pellucid.data.rows import Checked, check_images, check_rows
 from pellucid.store import pixels
 
 EXAMPLES = 3
@@ -95,7 +95,7 @@ def check(path: Path, image_folder: Path | None, max_image_pixels: int) -> Repor
     checked = check_images(
         "check",
         folder,
-        check_rows(path, folder),
+        check_rows(rows, folder),
         lambda data: pixels.examine(data, max_image_pixels),
     )
     sound = [item.row for item in checked if item.row]

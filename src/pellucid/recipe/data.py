@@ -187,14 +187,11 @@ class ScenesSource(Options):
     """Licence of what is generated."""
 
 
-class LlavaJsonSource(Options):
-    """A LLaVA-style JSON or JSONL file beside its images."""
+class RowsSource(Options):
+    """What every source of LLaVA-style rows can be told."""
 
-    kind: Literal["llava_json"] = "llava_json"
-    path: str
-    """The file; relative to the recipe, or `asset:...` for package data."""
     image_folder: str | None = None
-    """Folder that image paths start at; the file's own folder when absent."""
+    """Folder that image paths start at; that of the file in `path` when absent."""
     dataset: str
     """Name of the dataset, kept in every record."""
     licence: str = Field(min_length=2)
@@ -213,7 +210,30 @@ class LlavaJsonSource(Options):
     """What a bad row does: stop the import, or be left out with its reason in the ledger."""
 
 
-SourceOptions = Annotated[ScenesSource | LlavaJsonSource, Field(discriminator="kind")]
+class LlavaJsonSource(RowsSource):
+    """A LLaVA-style JSON or JSONL file beside its images."""
+
+    kind: Literal["llava_json"] = "llava_json"
+    path: str
+    """The file; relative to the recipe, or `asset:...` for package data."""
+
+
+class PythonSource(RowsSource):
+    """Rows from a function of your own: any format that a few lines of Python can read."""
+
+    kind: Literal["python"] = "python"
+    path: str
+    """`file.py:function`, relative to the recipe; it gives LLaVA-style rows."""
+    inputs: tuple[str, ...] = ()
+    """Files that the function reads, relative to the recipe: it gets them as the list `inputs`,
+    and a changed one is imported anew."""
+    options: dict[str, str | int | float | bool] = {}
+    """Further keyword arguments of the function."""
+
+
+SourceOptions = Annotated[
+    ScenesSource | LlavaJsonSource | PythonSource, Field(discriminator="kind")
+]
 
 
 class Take(Options):

@@ -201,7 +201,15 @@ def _absolute(tree: dict[str, Any], base: Path) -> dict[str, Any]:
         if not isinstance(node, dict):
             continue
         for key in ("path", "image_folder", "tokenizer"):
-            value = node.get(key)
-            if isinstance(value, str) and not value.startswith(("asset:", "/", "~")):
-                node[key] = str((base / value).resolve())
+            if key in node:
+                node[key] = _from(base, node[key])
+        if isinstance(node.get("inputs"), list):
+            node["inputs"] = [_from(base, value) for value in node["inputs"]]
     return tree
+
+
+def _from(base: Path, value: Any) -> Any:
+    """A relative path as an absolute one; anything else as it is."""
+    if not isinstance(value, str) or value.startswith(("asset:", "/", "~")):
+        return value
+    return str((base / value).resolve())

@@ -11,11 +11,12 @@ RUNNER = """
 import hashlib, json, os, signal, sys
 from pathlib import Path
 from pellucid.data import build_source
-from pellucid.data.sources import llava_json, scenes
+from pellucid.data import rows as row_import
+from pellucid.data.sources import scenes
 from pellucid.recipe.data import LlavaJsonSource, ScenesSource, ShapesScene
 
 root, rows = Path(sys.argv[1]), sys.argv[2]
-scenes.SHARD_SCENES = llava_json.SHARD_ROWS = 2
+scenes.SHARD_SCENES = row_import.SHARD_ROWS = 2
 sources = {
     "drawn": ScenesSource(scene=ShapesScene(), scenes=6),
     "real": LlavaJsonSource(path=rows, dataset="real", licence="MIT", on_fault="drop"),
