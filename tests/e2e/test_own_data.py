@@ -1,28 +1,22 @@
 """The first hour of a user: a new folder, own rows, an own reward, all with the commands."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+import yaml
+from PIL import Image
 from tests.e2e.command import pellucid
 
-REWARD = """
-def brief(rollout, evidence, most=12):
-    return 1.0 if len(rollout.answer or "") <= most else 0.0
-"""
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "own-data.md"
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+(ROWS, REWARD, FROM_PYTHON) = (code for kind, code in BLOCKS if kind == "python")
+(OWN_SOURCE, OWN_REWARD) = (code for kind, code in BLOCKS if kind == "yaml")
 RECIPE = """
 extends: smoke-one-stage
 name: mine
-data:
-  sources:
-    charts: {scenes: 8}
-    shapes: {scenes: 24}
-rl:
-  batches: 1
-  pass_rate: null
-  probe: null
-  prompts_per_batch: 4
-  rewards: {own: {brief: {path: "mine.py:brief", weight: 0.5, options: {most: 9}}}}
+rl: {batches: 1, pass_rate: null, probe: null, prompts_per_batch: 4}
 eval:
   tasks:
     charts: {limit: 2}
@@ -62,17 +56,24 @@ def test_own_rows_are_checked_trained_on_and_asked(begun: Path) -> None:
     assert "Traceback" not in answer.stderr
 
 
-def test_an_own_reward_is_paid_and_traced(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(REWARD, encoding="utf-8")
-    (tmp_path / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
-    run = pellucid("run", "recipe.yaml", "--only", "rl", cwd=tmp_path)
-    assert run.returncode == 2, "what RL builds on is not there yet"
+def test_the_code_of_the_page_is_the_code_of_a_run(tmp_path: Path) -> None:
+    """A source and a reward of one's own, as the page gives them, in one recipe."""
+    (tmp_path / "mine.py").write_text(ROWS, encoding="utf-8")
+    (tmp_path / "reward.py").write_text(REWARD, encoding="utf-8")
+    Image.new("RGB", (40, 30), (200, 0, 0)).save(tmp_path / "red.png")
+    table = "".join(f"red.png,What is {at}?,red {at}\n" for at in range(40))
+    (tmp_path / "table.csv").write_text("file,question,answer\n" + table, encoding="utf-8")
+    parts = [yaml.safe_load(text) for text in (RECIPE, OWN_REWARD, OWN_SOURCE)]
+    recipe = {**parts[0], "rl": {**parts[0]["rl"], **parts[1]["rl"]}, "data": parts[2]["data"]}
+    recipe["data"]["mixes"] = {"instruct": {"take": [{"source": "own"}]}}
+    recipe["data"]["mixes"]["instruct"]["think_share"] = None
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
     run = pellucid("run", "recipe.yaml", cwd=tmp_path)
     assert run.returncode == 0, run.stderr[-3000:]
     rollouts = sorted((tmp_path / "runs").rglob("rollouts/*.jsonl"))
     rows = [json.loads(line) for path in rollouts for line in path.read_text().splitlines()]
     assert rows and all(row["scores"]["brief"]["value"] in (0.0, 1.0) for row in rows)
-    (tmp_path / "mine.py").write_text(REWARD + "\n# changed\n", encoding="utf-8")
+    (tmp_path / "reward.py").write_text(REWARD + "\n# changed\n", encoding="utf-8")
     plan = pellucid("plan", "recipe.yaml", "--json", cwd=tmp_path)
     states = {job["name"]: job["state"] for job in json.loads(plan.stdout)["jobs"]}
-    assert states["rl"] == "would run" and states["train.sft"] == "done"
+    assert states["rl"] == "would run" and states["train.instruct"] == "done"

@@ -1,4 +1,4 @@
-"""Every command of the README does what it says, in the order in which it stands there."""
+"""Every command of the README and of the how-to pages does what it says."""
 
 import os
 import re
@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 from tests.e2e.command import PELLUCID
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "docs" / "own-data.md"]
 
 
 def commands() -> list[list[str]]:
-    blocks = re.findall(r"```sh\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     lines = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
-    return [line for line in lines if line and line[0] == ".venv/bin/pellucid"]
+    found = [line for line in lines if line and line[0] == ".venv/bin/pellucid"]
+    return [list(line) for line in dict.fromkeys(map(tuple, found))]
 
 
 SERVE = [line for line in commands() if line[1] == "serve"]
