@@ -25,11 +25,15 @@ class Series(NamedTuple):
     """One key of a step log that is worth a curve."""
 
     key: str
+    """Dotted where it stands inside another."""
     label: str
     unit: str
 
 
-TRAINING = (Series("loss", "training loss", "nats per token"),)
+TRAINING = (
+    Series("loss", "training loss", "nats per token"),
+    Series("validation.loss", "validation loss", "nats per token"),
+)
 REINFORCEMENT = (
     Series("reward", "mean reward", "score"),
     Series("clipped", "clipped fraction", "share"),
@@ -120,14 +124,19 @@ def all_curves(run: PageInput) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _curves(log: TrainingLog, wanted: Sequence[Series]) -> Iterator[tuple[str, dict[str, Any]]]:
     for series in wanted:
-        points = [
-            [step["step"], step[series.key]]
-            for step in log.steps
-            if _is_number(step.get("step")) and _is_number(step.get(series.key))
-        ]
+        found = ((step.get("step"), _at(step, series.key)) for step in log.steps)
+        points = [[step, value] for step, value in found if _is_number(step) and _is_number(value)]
         if points:
             told = {"job": log.job, "label": series.label, "unit": series.unit, "points": points}
             yield f"{log.job}.{series.key}", told
+
+
+def _at(step: Mapping[str, Any], key: str) -> Any:
+    """The value under a dotted key; None where it is not there."""
+    value: Any = step
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
 
 
 def _leaves(

@@ -206,8 +206,9 @@ def loss_pictures(run: PageInput, tree: Mapping[str, Any]) -> list[Picture]:
     found = []
     for log in run.logs:
         curve = tree["curves"].get(f"{log.job}.loss")
+        held_out = tree["curves"].get(f"{log.job}.validation.loss")
         if curve:
-            found.append(_curve_picture(f"Stage {log.name}", "step", curve))
+            found.append(_curve_picture(f"Stage {log.name}", "step", curve, held_out))
     return found
 
 
@@ -253,15 +254,23 @@ def _range(metric: Metric) -> tuple[float, float, float] | None:
     return metric.low, metric.value, metric.high
 
 
-def _curve_picture(title: str, x: str, curve: Mapping[str, Any]) -> Picture:
+def _curve_picture(
+    title: str, x: str, curve: Mapping[str, Any], beside: Mapping[str, Any] | None = None
+) -> Picture:
+    """A curve, and another of the same unit in the same picture where there is one."""
     points: Sequence[tuple[float, float]] = curve["points"]
     label, (start, first), (end, last) = curve["label"], points[0], points[-1]
-    plot = curves({label: points}, x, f"{label}, {curve['unit']}", curve["unit"] == "share")
+    lines, also = {label: points}, ""
+    if beside:
+        lines[beside["label"]] = beside["points"]
+        also = f"; {beside['label']} {short(beside['points'][-1][1])} at the end"
+    y = f"{label}, {curve['unit']}" if not beside else curve["unit"]
+    plot = curves(lines, x, y, curve["unit"] == "share")
     return Picture(
         _uri(plot, "image/svg+xml"),
         f"Line plot of {label}, {title.lower()}: from {short(first)} at {x} {start} "
-        f"to {short(last)} at {x} {end}.",
-        f"{title}: {label} {short(first)} → {short(last)} over {len(points)} points.",
+        f"to {short(last)} at {x} {end}{also}.",
+        f"{title}: {label} {short(first)} → {short(last)} over {len(points)} points{also}.",
     )
 
 

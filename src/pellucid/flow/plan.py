@@ -12,6 +12,7 @@ from pellucid.flow.names import checkpoint_job, checkpoint_name, checkpoint_name
 from pellucid.recipe.data import Mix
 from pellucid.recipe.recipe import Recipe
 from pellucid.recipe.rl import RlOptions
+from pellucid.recipe.train import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,15 @@ def plan_jobs(recipe: Recipe, choices: Choices) -> list[Job]:
 
 
 def _used_mixes(recipe: Recipe) -> list[str]:
-    used = [stage.mix for stage in recipe.train.stages]
+    used = [name for stage in recipe.train.stages for name in _stage_mixes(stage)]
     if recipe.rl:
         used += _rl_mixes(recipe.rl)
     return [name for name in recipe.data.mixes if name in used]
+
+
+def _stage_mixes(stage: Stage) -> tuple[str, ...]:
+    """The mix that a stage learns from, and the one of its validation."""
+    return (stage.mix, stage.validation.mix) if stage.validation else (stage.mix,)
 
 
 def _rl_mixes(options: RlOptions) -> tuple[str, ...]:
@@ -109,13 +115,15 @@ def _init(recipe: Recipe) -> Job:
 
 def _stage(recipe: Recipe, index: int, checkpoint: str, where: Mapping[str, str]) -> Job:
     stage = recipe.train.stages[index]
-    mix = recipe.data.mixes[stage.mix]
+    names = _stage_mixes(stage)
+    takes = (_mix_sources(recipe.data.mixes[name]) for name in names)
+    sources = dict.fromkeys(source for found in takes for source in found)
     return Job(
         name=f"train.{stage.name}",
         type="train",
         version=steps.train_version(),
         slice={"stage": stage.model_dump(mode="json"), "seed": recipe.seed, **where},
-        parents=(checkpoint, f"mix.{stage.mix}", *_mix_sources(mix)),
+        parents=(checkpoint, *(f"mix.{name}" for name in names), *sources),
         work=steps.Stage(stage, checkpoint, recipe.seed, where["device"], where["dtype"]),
     )
 

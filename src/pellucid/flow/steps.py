@@ -180,6 +180,7 @@ class Stage:
         """Fill the folder."""
         from pellucid.train.stage import train_stage
 
+        held = self.options.validation
         train_stage(
             self.options,
             mix_folder=work.parents[f"mix.{self.options.mix}"].path,
@@ -189,6 +190,7 @@ class Stage:
             seed=self.seed,
             device=self.device,
             dtype=self.dtype,
+            validation_folder=work.parents[f"mix.{held.mix}"].path if held else None,
         )
 
 

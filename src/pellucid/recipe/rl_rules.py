@@ -6,6 +6,7 @@ Leaves out on purpose: what only the model can tell (how many prompts have the p
 from collections.abc import Iterator
 
 from pellucid.base.errors import Problem
+from pellucid.recipe import held_out
 from pellucid.recipe.recipe import Recipe
 from pellucid.recipe.rl import RlOptions
 
@@ -16,23 +17,7 @@ def prompts(recipe: Recipe, options: RlOptions) -> Iterator[Problem]:
     probe = options.probe
     if probe is None or not {probe.mix, options.mix} <= recipe.data.mixes.keys():
         return
-    learnt = {options.mix, *(stage.mix for stage in recipe.train.stages)} & recipe.data.mixes.keys()
-    known = {
-        take.source: name
-        for name in sorted(learnt)
-        for take in recipe.data.mixes[name].take
-        if take.split == "validation"
-    }
-    for index, take in enumerate(recipe.data.mixes[probe.mix].take):
-        at = f"data.mixes.{probe.mix}.take.{index}"
-        if take.split != "validation":
-            rule = "feeds rl.probe, which must ask what is not trained on"
-            yield Problem(f"{at}.split", take.split, rule, "set validation")
-        elif take.source in known:
-            name = known[take.source]
-            rule = f"feeds rl.probe, and data.mixes.{name} trains on validation records of it"
-            fix = f"let data.mixes.{name} take its train split"
-            yield Problem(f"{at}.source", take.source, rule, fix)
+    yield from held_out.problems(recipe, "rl.probe", probe.mix)
 
 
 def _pass_rate(options: RlOptions) -> Iterator[Problem]:

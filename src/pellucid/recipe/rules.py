@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from pellucid.base.errors import Problem
 from pellucid.base.lookup import unknown
-from pellucid.recipe import gate_rules, rl_rules
+from pellucid.recipe import gate_rules, held_out, rl_rules
 from pellucid.recipe.data import PictureScene, SceneOptions
 from pellucid.recipe.recipe import Recipe
 from pellucid.recipe.train import Modules, Schedule
@@ -24,6 +24,8 @@ def names(recipe: Recipe) -> Iterator[Problem]:
     for index, stage in enumerate(recipe.train.stages):
         if stage.mix not in mixes:
             yield unknown(f"train.stages.{index}.mix", stage.mix, mixes)
+        if stage.validation and stage.validation.mix not in mixes:
+            yield unknown(f"train.stages.{index}.validation.mix", stage.validation.mix, mixes)
     if recipe.rl and recipe.rl.mix not in mixes:
         yield unknown("rl.mix", recipe.rl.mix, mixes)
     if recipe.rl and recipe.rl.probe and recipe.rl.probe.mix not in mixes:
@@ -212,6 +214,7 @@ RULES: tuple[Callable[[Recipe], Iterator[Problem]], ...] = (
     sources,
     model,
     stages,
+    held_out.stages,
     rl,
     gate_rules.tasks,
     gate_rules.gate,

@@ -77,6 +77,15 @@ class Pack(Options):
     """What a record over budget does; a dropped one is counted with its reason."""
 
 
+class StageValidation(Options):
+    """The loss on held-out records while a stage runs."""
+
+    mix: str
+    """Mix of validation records; all of them are read each time, so a hundred will do."""
+    every: int = Field(100, ge=1)
+    """Steps between two readings; the last step is always one."""
+
+
 class Stage(Options):
     """One part of training: a mix, what is trained, for how long."""
 
@@ -100,6 +109,8 @@ class Stage(Options):
     """Passes over the mix."""
     clip_norm: float = Field(1.0, gt=0)
     """Largest norm of the whole gradient."""
+    validation: StageValidation | None = None
+    """Loss on held-out records while the stage runs; absent for none."""
     checkpoint_every: int = Field(100, ge=1)
     """Steps between checkpoints that a killed run resumes from."""
 

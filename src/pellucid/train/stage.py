@@ -7,7 +7,8 @@
     timing/steps.jsonl  seconds, tokens per second, memory, share of time spent making examples
 
 `checkpoints/` exists only while the stage runs. Killed at any instant and called again, it ends
-with the same bytes. Leaves out on purpose: validation inside a stage (an eval job does that).
+with the same bytes. `validation/` has the lengths of the held-out mix where there is one. Leaves
+out on purpose: generated answers (an eval job asks for them).
 """
 
 import sys
@@ -39,6 +40,9 @@ from pellucid.train.optim import Optimizers, Parameter, freeze, parameters
 from pellucid.train.plan import Cursor, Plan
 from pellucid.train.precision import deterministic
 from pellucid.train.step import REPRODUCER, Outcome, Stepper
+from pellucid.train.validation import Validation
+
+VALIDATION = "validation"
 
 
 def train_stage(
@@ -50,6 +54,7 @@ def train_stage(
     seed: int,
     device: str,
     dtype: str,
+    validation_folder: Path | None = None,
 ) -> None:
     """Train one stage into `folder`, from the start or from where a killed run stood.
 
@@ -62,6 +67,7 @@ def train_stage(
         seed: of the record order.
         device: "cpu", "cuda" or "mps".
         dtype: "float32", or "bfloat16" for a forward pass under autocast over float32 weights.
+        validation_folder: the finished mix of `stage.validation`; must be given if there is one.
 
     Raises:
         UserError: the mix cannot be trained on, or a step is not finite.
@@ -84,8 +90,14 @@ def train_stage(
         stepper = Stepper(
             folder, stage, plan.total, loaded.model, optimizers, lengths, feed, device, dtype
         )
+        held_out = None
+        if stage.validation:
+            assert validation_folder is not None, "the mix of stage.validation is not given"
+            held_out = _validation(
+                folder, stage, validation_folder, stores, loaded, (device, dtype)
+            )
         with deterministic(device):
-            _loop(folder, stage, plan, start, stepper, trained, optimizers)
+            _loop(folder, stage, plan, start, stepper, held_out, trained, optimizers)
         publish_model(folder, loaded)
 
 
@@ -102,6 +114,24 @@ def _index(
         file=sys.stderr,
     )
     return lengths
+
+
+def _validation(
+    folder: Path,
+    stage: Stage,
+    mix_folder: Path,
+    stores: Store,
+    loaded: models.Loaded,
+    where: tuple[str, str],
+) -> Validation:
+    """What reads the held-out mix; its index lies in a folder of its own."""
+    own = folder / VALIDATION
+    own.mkdir(exist_ok=True)
+    context = int(loaded.model.config.text_config.max_position_embeddings)
+    rows = read_mix(mix_folder).rows
+    lengths = index_lengths(own, stage, rows, stores, loaded.renderer, context)
+    feed = Feed(lengths, stores, loaded.renderer)
+    return Validation(lengths, feed, loaded.model, stage.pack, *where)
 
 
 def _trained(folder: Path, stage: Stage, loaded: models.Loaded) -> list[Parameter]:
@@ -125,6 +155,7 @@ def _loop(
     plan: Plan,
     start: checkpoints.State,
     stepper: Stepper,
+    held_out: Validation | None,
     trained: list[Parameter],
     optimizers: Optimizers,
 ) -> None:
@@ -138,6 +169,8 @@ def _loop(
     ):
         for done, step in enumerate(steps, start.step + 1):
             outcome = stepper.step(done - 1, step)
+            if held_out and _is_read(stage, done, total):
+                outcome.log["validation"] = held_out.measure()
             log.write(outcome.log)
             times.write(_timing(outcome))
             progress.at(done, f"loss {outcome.log['loss']:.3f}")
@@ -145,6 +178,11 @@ def _loop(
                 state = checkpoints.State(start.run, done, *step.after, log.sync(), times.sync())
                 weights = {one.name: one.tensor for one in trained}
                 checkpoints.save(folder, state, weights, optimizers.state())
+
+
+def _is_read(stage: Stage, done: int, total: int) -> bool:
+    """Whether the held-out mix is read after so many steps."""
+    return bool(stage.validation) and (done % stage.validation.every == 0 or done == total)
 
 
 def _timing(outcome: Outcome) -> dict[str, Any]:
