@@ -182,7 +182,9 @@ def _loop(
 
 def _is_read(stage: Stage, done: int, total: int) -> bool:
     """Whether the held-out mix is read after so many steps."""
-    return bool(stage.validation) and (done % stage.validation.every == 0 or done == total)
+    if stage.validation is None:
+        return False
+    return done % stage.validation.every == 0 or done == total
 
 
 def _timing(outcome: Outcome) -> dict[str, Any]:
