@@ -21,15 +21,9 @@ install: .venv/installed
 run: install
 	$(BIN)/pellucid run $(RECIPE)
 
-# Trains the backbone and puts it where recipes/laptop.yaml starts from; hours on two CPU cores
+# Trains the backbone and puts it where the laptop recipe starts from; over an hour on two CPU cores
 # (docs/laptop.md). A killed run goes on where it was.
 backbone: install
-	$(BIN)/pellucid run reader
-	rm -rf src/pellucid/assets/reader
-	$(BIN)/pellucid export reader --to src/pellucid/assets/reader
-	$(BIN)/pellucid run teller
-	rm -rf src/pellucid/assets/teller
-	$(BIN)/pellucid export teller --to src/pellucid/assets/teller
 	$(BIN)/pellucid run backbone
 	rm -rf src/pellucid/assets/backbone
 	$(BIN)/pellucid export backbone --to src/pellucid/assets/backbone --half
