@@ -5,6 +5,7 @@ Each job's slice holds all that it reads, so that an edit reruns what it touches
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pellucid.flow import steps
 from pellucid.flow.job import Job
@@ -122,10 +123,22 @@ def _stage(recipe: Recipe, index: int, checkpoint: str, where: Mapping[str, str]
         name=f"train.{stage.name}",
         type="train",
         version=steps.train_version(),
-        slice={"stage": stage.model_dump(mode="json"), "seed": recipe.seed, **where},
+        slice={"stage": _told(stage), "seed": recipe.seed, **where},
         parents=(checkpoint, *(f"mix.{name}" for name in names), *sources),
         work=steps.Stage(stage, checkpoint, recipe.seed, where["device"], where["dtype"]),
     )
+
+
+def _told(stage: Stage) -> dict[str, Any]:
+    """A stage's slice.
+
+    An option that came later stands in it only where it is used, so that finished stages of older
+    recipes keep their keys.
+    """
+    told = stage.model_dump(mode="json")
+    if stage.validation is None:
+        del told["validation"]
+    return told
 
 
 def _rl(recipe: Recipe, checkpoint: str, where: Mapping[str, str]) -> Job:
