@@ -21,14 +21,13 @@ eval:
   tasks:
     charts: {limit: 2}
     shapes: {limit: 2}
-  modes: [auto]
 """
 
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("first") / "my-model"
-    made = pellucid("init", path)
+    made = pellucid("init", path.name, cwd=path.parent)
     assert made.returncode == 0, made.stderr
     assert "pellucid run recipe.yaml" in made.stdout
     assert max(map(len, made.stdout.splitlines())) <= 80

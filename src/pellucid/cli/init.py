@@ -25,7 +25,8 @@ def init(
     if json_:
         print_json({"folder": str(folder), "files": made})
         return
-    print(f"made {folder}: recipe.yaml, rows.json with its pictures, and the shipped recipes\n")
+    print(f"made {folder}")
+    print("  recipe.yaml, rows.json with its pictures, copies of the shipped recipes\n")
     print("next:")
     print(f"  cd {folder}")
     print("  pellucid data check rows.json     # what the file is, what is wrong with it")

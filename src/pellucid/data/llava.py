@@ -124,6 +124,9 @@ def _raw(value: Mapping[str, Any]) -> bytes:
     except UnicodeEncodeError:
         fix = "write the character itself, or both halves (\\ud83d\\ude00)"
         raise RowFault(value.get("id"), "holds half of a surrogate pair", fix) from None
+    except (TypeError, ValueError) as error:
+        rule = f"holds a value that is not JSON ({error})"
+        raise RowFault(value.get("id"), rule, "give texts, numbers, lists and objects") from None
 
 
 def _text(value: Mapping[str, Any], name: str) -> str:

@@ -9,7 +9,9 @@
 Leaves out on purpose: conversations (`flow.chat`), endpoints (`serve`), and printing.
 """
 
+import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
@@ -53,9 +55,18 @@ def run(
     Raises:
         UserError: the recipe cannot do what it says, or its data is bad.
     """
-    given = [f"{name}={value}" for name, value in (sets or {}).items()]
+    given = [f"{name}={_yaml(value)}" for name, value in (sets or {}).items()]
     selection = Selection(tuple(only), "", force)
     return summarise(run_jobs(load_recipe(str(recipe), given), Path(home), selection))
+
+
+def _yaml(value: object) -> str:
+    """A value as `--set` reads it; a text stands for itself."""
+    if isinstance(value, str | Path):
+        return str(value)
+    if isinstance(value, float):  # YAML takes 1e-05 for a text
+        return format(Decimal(repr(value)), "f")
+    return json.dumps(value)
 
 
 @final

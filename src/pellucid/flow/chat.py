@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import final
 
 from pellucid.base.errors import Problem, UserError
+from pellucid.base.lookup import did_you_mean
 from pellucid.flow.models import find_model
 from pellucid.infer.engine import Engine
 from pellucid.infer.stream import Stream
 from pellucid.model.vision.picture import decode
-from pellucid.schema.record import Mode, Turn, assistant, user
+from pellucid.schema.record import MODES, Mode, Turn, assistant, user
 from pellucid.schema.rollout import Request, Rollout
 
 
@@ -58,10 +59,21 @@ class Conversation:
             settings: mode, budget, temperature and seed.
 
         Raises:
-            UserError: there is no question.
+            UserError: there is no question, or a setting is none.
         """
         if not text.strip():
             raise UserError(Problem("question", text, "is empty", "ask something"))
+        if settings.mode not in MODES:
+            fix = did_you_mean(settings.mode, MODES)
+            raise UserError(Problem("mode", settings.mode, "is no mode", fix))
+        if settings.max_new_tokens < 1:
+            rule = "is not a number of tokens"
+            raise UserError(
+                Problem("max_tokens", settings.max_new_tokens, rule, "ask for 1 or more")
+            )
+        if not settings.temperature >= 0:
+            rule, fix = "is no temperature", "give 0 (greedy) or more"
+            raise UserError(Problem("temperature", settings.temperature, rule, fix))
         request = Request(
             id=f"chat-{next(self._numbers)}",
             messages=(*self._turns, self._turn(text, images)),

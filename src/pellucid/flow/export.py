@@ -38,7 +38,7 @@ PROVENANCE = "provenance.json"
 LOG_BYTES = 200_000
 """Most bytes of the exported log."""
 
-_PATHS = ("path", "image_folder", "tokenizer")
+_PATHS = ("path", "image_folder", "inputs", "tokenizer")
 """Fields of a recipe that name files."""
 
 _SLICES = {"data": "source", "mix": "mix", "init": "model", "train": "stage", "rl": "rl"}
@@ -188,12 +188,16 @@ def _changed(run: str, what: str) -> UserError:
 
 
 def _without_files(value: Any) -> Any:
-    """A part of a recipe as slices hold it: not where files lie, of which they have the hashes."""
+    """A part of a recipe as slices hold it.
+
+    Not where files lie, of which they have the hashes, and nothing for what is absent.
+    """
     if isinstance(value, list):
         return [_without_files(inner) for inner in value]
     if not isinstance(value, dict):
         return value
-    return {key: _without_files(inner) for key, inner in value.items() if key not in _PATHS}
+    kept = {key: inner for key, inner in value.items() if key not in _PATHS and inner is not None}
+    return {key: _without_files(inner) for key, inner in kept.items()}
 
 
 def _portable(value: Any, key: str = "") -> Any:

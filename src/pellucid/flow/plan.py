@@ -132,8 +132,7 @@ def _stage(recipe: Recipe, index: int, checkpoint: str, where: Mapping[str, str]
 def _told(stage: Stage) -> dict[str, Any]:
     """A stage's slice.
 
-    An option that came later stands in it only where it is used, so that finished stages of older
-    recipes keep their keys.
+    `validation` stands in it only where it is used: finished stages without it keep their keys.
     """
     told = stage.model_dump(mode="json")
     if stage.validation is None:
@@ -147,6 +146,7 @@ def _rl(recipe: Recipe, checkpoint: str, where: Mapping[str, str]) -> Job:
     names = _rl_mixes(options)
     takes = (_mix_sources(recipe.data.mixes[name]) for name in names)
     sources = dict.fromkeys(source for found in takes for source in found)
+    own = steps.own_reward_hashes(options)
     return Job(
         name="rl",
         type="rl",
@@ -156,12 +156,14 @@ def _rl(recipe: Recipe, checkpoint: str, where: Mapping[str, str]) -> Job:
                 mode="json", exclude={"rewards": {"own": {"__all__": {"path"}}}}
             ),
             "scorers": steps.scorer_hashes(),
-            "own_rewards": steps.own_reward_hashes(options),
+            "own_rewards": own,
             "seed": recipe.seed,
             **where,
         },
         parents=(checkpoint, *(f"mix.{name}" for name in names), *sources),
-        work=steps.Reinforce(options, checkpoint, recipe.seed, where["device"], where["dtype"]),
+        work=steps.Reinforce(
+            options, checkpoint, recipe.seed, where["device"], where["dtype"], own
+        ),
     )
 
 

@@ -17,12 +17,15 @@ FIRST = """\
 #
 # Everything that is not said here is said in recipes/finetune.yaml; a field that is given here
 # replaces the one there. `pellucid recipe show recipe.yaml` prints the whole.
-extends: finetune
+extends: recipes/finetune.yaml
 name: mine
 data:
   sources:
     own: {path: rows.json, dataset: my-rows, licence: CC-BY-4.0 AND MIT}
 
+# Fewer than fifty rows leave none to validate on: set train.stages.0.validation to null, or keep
+# apart more of them with data.sources.own.split: {validation: 0.2, test: 0.2}.
+#
 # What people change next; take away the leading "# ".
 # train:
 #   stages:

@@ -79,6 +79,8 @@ def scorer_hashes() -> dict[str, str]:
 
 def own_reward_hashes(options: RlOptions) -> dict[str, str]:
     """Hash of every reward of the user's own, by name."""
+    if not options.rewards.own:
+        return {}
     from pellucid.rl.rewards import own_hashes
 
     return own_hashes(options.rewards)
@@ -203,6 +205,8 @@ class Reinforce:
     seed: int
     device: str
     dtype: str
+    own: Mapping[str, str]
+    """Hashes of the user's rewards when the run was planned."""
 
     def __call__(self, work: Work) -> None:
         """Fill the folder."""
@@ -218,6 +222,7 @@ class Reinforce:
             seed=self.seed,
             device=self.device,
             dtype=self.dtype,
+            own_hashes=self.own,
             slots=self.options.slots,
             probe_folder=work.parents[f"mix.{probe.mix}"].path if probe else None,
         )

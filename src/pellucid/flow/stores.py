@@ -1,4 +1,4 @@
-"""The record stores among artifacts, each opened once per process: an artifact never changes."""
+"""The record stores among artifacts by source, kept open: an artifact never changes."""
 
 from collections.abc import Mapping
 from functools import lru_cache

@@ -28,7 +28,8 @@ class PictureScene(SceneOptions):
 
     on_grid: bool = False
     """Letters of one width on a grid of 8 x 16 pixels: far easier to read. Pictures are then
-    `max_side_px` wide and `min_side_px` tall, both multiples of 16."""
+    `max_side_px` wide and `min_side_px` tall, both multiples of 16; five bars, lines or controls
+    want about 176 x 128. Fonts and `on_bar` have no say there."""
     min_side_px: int = Field(96, ge=64, le=512)
     """Smallest image side."""
     max_side_px: int = Field(160, ge=64, le=1024)

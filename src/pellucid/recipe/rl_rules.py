@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from pellucid.base.errors import Problem
 from pellucid.recipe import held_out
 from pellucid.recipe.recipe import Recipe
-from pellucid.recipe.rl import RlOptions
+from pellucid.recipe.rl import Rewards, RlOptions
 
 
 def prompts(recipe: Recipe, options: RlOptions) -> Iterator[Problem]:
     """Prompts can be chosen, and the probe shares no record with what is learnt from."""
     yield from _pass_rate(options)
+    for name in sorted(options.rewards.own.keys() & Rewards.model_fields.keys()):
+        rule = "is the name of a shipped term"
+        yield Problem("rl.rewards.own", name, rule, "give it another name")
     probe = options.probe
     if probe is None or not {probe.mix, options.mix} <= recipe.data.mixes.keys():
         return

@@ -70,6 +70,7 @@ def train_rl(
     dtype: str,
     slots: int | None = None,
     probe_folder: Path | None = None,
+    own_hashes: Mapping[str, str] | None = None,
 ) -> None:
     """Train into `folder`, from the start or from where a killed run stood.
 
@@ -85,6 +86,7 @@ def train_rl(
         slots: answers generated side by side; the size of a batch, at most 32, when None. The last
             bits of answers may depend on it.
         probe_folder: the probe's finished mix; must be given if the slice has a probe.
+        own_hashes: what the user's rewards were when the run was planned; others are refused.
 
     Raises:
         UserError: no prompt has a gold answer, too few have the pass rate that is asked for,
@@ -93,14 +95,14 @@ def train_rl(
     """
     with boundary("reinforcement learning"), deterministic(device):
         weights(options.rewards)
-        own_terms(options.rewards)
+        own = own_terms(options.rewards, own_hashes)
         if finished(folder):
             return
         mixes = _mixes(options, mix_folder, probe_folder)
         slots = slots or min(MOST_SLOTS, options.prompts_per_batch * options.group_size)
         base = derive(seed, "rl", options.seed)
         loaded = models.load(checkpoint, device)
-        setting = Setting(folder, options, stores, loaded, base, slots, device, dtype)
+        setting = Setting(folder, options, stores, loaded, base, slots, device, dtype, own)
         run = _run(setting, mixes, checkpoint)
         _claim(folder, run)
         # Both look at the starting weights, which `_resume` may replace.
@@ -135,7 +137,8 @@ class Batcher:
         path = path_of(setting.folder, number)
         if not path.exists():
             prompts, engine = self._prompts.batch(number), setting.engine(self._prompts.longest)
-            roll_out(self._options, prompts, setting.stores, engine, setting.seed, path)
+            where = (setting.seed, path, setting.own)
+            roll_out(self._options, prompts, setting.stores, engine, *where)
         samples = read_samples(path)
         generated_s = time.perf_counter() - began
         updates = self._options.updates_per_batch

@@ -21,7 +21,7 @@ from pellucid.base.seeds import derive
 from pellucid.recipe.rl import RlOptions
 from pellucid.rl.advantages import group_advantages
 from pellucid.rl.prompts import Prompt, question
-from pellucid.rl.rewards import Reward, own_terms, reward
+from pellucid.rl.rewards import Reward, Term, reward
 from pellucid.schema.evidence import Evidence
 from pellucid.schema.ports import Generator
 from pellucid.schema.record import Mode
@@ -115,11 +115,14 @@ def roll_out(
     generator: Generator,
     seed: int,
     path: Path,
+    own: Mapping[str, Term] | None = None,
 ) -> None:
-    """Generate and judge the rollouts of a batch, and write them to `path`."""
+    """Generate and judge the rollouts of a batch, and write them to `path`.
+
+    `own` are the user's rewards.
+    """
     asked = requests(options, prompts, options.group_size, "rollout", stores, seed)
     answered = generator.generate(list(asked))
-    own = own_terms(options.rewards)
     lines = []
     for prompt in prompts:
         group = [next(answered) for _ in range(options.group_size)]

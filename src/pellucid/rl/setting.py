@@ -3,13 +3,15 @@
 Leaves out on purpose: anything that changes from update to update.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pellucid.infer.engine import Engine
 from pellucid.model.checkpoint import Loaded
 from pellucid.model.processor import Processor
 from pellucid.recipe.rl import RlOptions
+from pellucid.rl.rewards.own import Own
 from pellucid.store import Store
 
 
@@ -28,6 +30,8 @@ class Setting:
     """Answers generated side by side."""
     device: str
     dtype: str
+    own: Mapping[str, Own] = field(default_factory=dict)
+    """The user's rewards, as they were when the job began."""
 
     @property
     def context_tokens(self) -> int:

@@ -129,7 +129,9 @@ def _validation(
     own.mkdir(exist_ok=True)
     context = int(loaded.model.config.text_config.max_position_embeddings)
     rows = read_mix(mix_folder).rows
-    lengths = index_lengths(own, stage, rows, stores, loaded.renderer, context)
+    assert stage.validation is not None, "asked for by a stage that validates"
+    named = stage.model_copy(update={"mix": stage.validation.mix})  # for messages
+    lengths = index_lengths(own, named, rows, stores, loaded.renderer, context)
     feed = Feed(lengths, stores, loaded.renderer)
     return Validation(lengths, feed, loaded.model, stage.pack, *where)
 

@@ -92,9 +92,18 @@ def test_a_path_that_leads_nowhere(tmp_path: Path, path: str, says: str) -> None
 
 
 def test_a_shipped_name_is_taken(tmp_path: Path) -> None:
-    rewards = Rewards(own={"length": options(tmp_path, "brief").own["mine"]})
+    path = f"{tmp_path}/mine.py:brief"
     with pytest.raises(UserError, match="'length' is the name of a shipped term"):
-        reward(said("7"), RIGHT, rewards, own_terms(rewards))
+        load("smoke", [f"rl.rewards.own={{length: {{path: '{path}', weight: 1}}}}"])
+
+
+def test_an_edit_while_the_run_is_under_way_is_refused(tmp_path: Path) -> None:
+    rewards = options(tmp_path, "brief")
+    planned = own_hashes(rewards)
+    assert own_terms(rewards, planned)["mine"].hash == planned["mine"]
+    (tmp_path / "mine.py").write_text(CODE + "\n", encoding="utf-8")
+    with pytest.raises(UserError, match="was edited while the run was under way; run it again"):
+        own_terms(rewards, planned)
 
 
 def test_code_and_options_are_part_of_the_key_and_the_place_is_not(tmp_path: Path) -> None:

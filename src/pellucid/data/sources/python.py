@@ -40,7 +40,7 @@ def input_hashes(options: PythonSource) -> dict[str, str]:
         UserError: the function or a file is not there, or rows are faulty.
     """
     images = image_hashes(options, _rows(options))
-    return {**_hashes(options), **images}
+    return {**_hashes(options), **{f"image:{name}": found for name, found in images.items()}}
 
 
 def build(name: str, options: PythonSource, seed: int, folder: Path) -> None:
@@ -53,9 +53,13 @@ def build(name: str, options: PythonSource, seed: int, folder: Path) -> None:
 
 
 def _hashes(options: PythonSource) -> dict[str, str]:
+    """Of the code, and of the inputs by their place in the list: the function sees their order."""
     path, function = split(_FIELD, options.path)
     with boundary("reading the inputs of a source"):
-        inputs = {Path(name).name: hash_file(resolve(name)) for name in options.inputs}
+        inputs = {
+            f"inputs.{at}:{Path(name).name}": hash_file(resolve(name))
+            for at, name in enumerate(options.inputs)
+        }
     return {f"{path.name}:{function}": code_hash(_FIELD, options.path), **inputs}
 
 

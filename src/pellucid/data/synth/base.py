@@ -252,7 +252,7 @@ def first_fit(family: str, seed: int, options: object, attempt: Callable[[Random
         if found is not None:
             return found
     rule = f"asks for more than fits into a picture (scene seed {seed})"
-    fix = "raise max_side_px or lower the counts"
+    fix = "raise max_side_px (on the grid, min_side_px is the height) or lower the counts"
     raise UserError(Problem(f"scene ({family})", str(options), rule, fix))
 
 

@@ -115,8 +115,8 @@ def draw(options: ShapesScene, seed: int) -> Scene:
     names = draw_data("shapes", seed, options.withheld, data, _withheld)
     plane, change = first_fit("shapes", seed, options, lambda rng: _layout(options, names, rng))
     items = complete(
-        _items(plane, change, Random(derive(seed, "shapes", "words"))),
-        _items(plane, change, Random(derive(seed, "shapes", "more words"))),
+        _items(options, plane, change, Random(derive(seed, "shapes", "words"))),
+        _items(options, plane, change, Random(derive(seed, "shapes", "more words"))),
     )
     facts = {**_facts(plane), "change": change.text, "after": _facts(change.after)}
     return Scene((_paint(plane), _paint(change.after)), facts, items)
@@ -271,7 +271,7 @@ def _facts(plane: _Plane) -> dict[str, Any]:
     }
 
 
-def _items(plane: _Plane, change: _Change, rng: Random) -> tuple[Item, ...]:
+def _items(options: ShapesScene, plane: _Plane, change: _Change, rng: Random) -> tuple[Item, ...]:
     items = [
         _caption(plane, rng),
         _grounded(plane),
@@ -286,7 +286,7 @@ def _items(plane: _Plane, change: _Change, rng: Random) -> tuple[Item, ...]:
     if most:
         items.append(most)
     if len(plane.shapes) > 1:
-        items.append(_relation(plane, rng))
+        items.append(_relation(options, plane, rng))
     items.append(_statements(plane, rng))
     return tuple(items)
 
@@ -356,10 +356,13 @@ def _locate(plane: _Plane, rng: Random) -> Item:
     )
 
 
-def _relation(plane: _Plane, rng: Random) -> Item:
+def _relation(options: ShapesScene, plane: _Plane, rng: Random) -> Item:
     found = _relations(plane)
     names = [name for name in _RELATIONS if name in found]
-    (right,) = rng.choices(names, [_weight(plane, name) for name in names])
+    if options.on_grid:  # all pictures have one shape there
+        (right,) = rng.choices(names, [_weight(plane, name) for name in names])
+    else:
+        right = rng.choice(names)
     a, b = rng.choice(found[right])
     question = f"Where is the {a.name}, seen from the {b.name}?"
     return ask("relation", f"{question} {_SAY}", Answer("text", right))

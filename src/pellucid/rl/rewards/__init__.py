@@ -36,11 +36,7 @@ def weights(options: Rewards) -> dict[str, float]:
         UserError: nothing is paid, so no group could ever have a signal.
     """
     found = {"accuracy": options.accuracy, "format": options.format, "length": options.length}
-    for name, own in options.own.items():
-        if name in TERMS:
-            fix = "give it another name"
-            raise UserError(Problem("rl.rewards.own", name, "is the name of a shipped term", fix))
-        found[name] = own.weight
+    found |= {name: own.weight for name, own in options.own.items()}
     if not any(found.values()):
         fix = "give accuracy, format, length or a term of your own a weight"
         raise UserError(Problem("rl.rewards", found, "pays for nothing", fix))

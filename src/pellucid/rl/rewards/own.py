@@ -6,7 +6,7 @@
 It returns a number in [0, 1], or None for "cannot say", which is unscored and never 0.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -54,18 +54,31 @@ class Own:
         raise UserError(Problem(at, self.function.__name__, rule, "return a number from 0 to 1"))
 
 
-def own_terms(options: Rewards) -> dict[str, Own]:
+def own_terms(options: Rewards, planned: Mapping[str, str] | None = None) -> dict[str, Own]:
     """The user's terms by name, ready to be called.
+
+    Args:
+        options: the recipe's rewards.
+        planned: their hashes when the run was planned, where that is known.
+
+    Raises:
+        UserError: a file or a function is not there, cannot be run, or is not what was planned.
+    """
+    terms = {name: _term(name, own) for name, own in options.own.items()}
+    for name, term in terms.items():
+        if planned is not None and planned.get(name) != term.hash:
+            rule, path = "was edited while the run was under way", options.own[name].path
+            raise UserError(Problem(f"rl.rewards.own.{name}.path", path, rule, "run it again"))
+    return terms
+
+
+def own_hashes(options: Rewards) -> dict[str, str]:
+    """Hash of each of the user's terms, by name; the files are run, so that faults show early.
 
     Raises:
         UserError: a file or a function is not there, or cannot be run.
     """
-    return {name: _term(name, own) for name, own in options.own.items()}
-
-
-def own_hashes(options: Rewards) -> dict[str, str]:
-    """Hash of each of the user's terms, by name; the files are not run."""
-    return {name: _hash(name, own) for name, own in options.own.items()}
+    return {name: term.hash for name, term in own_terms(options).items()}
 
 
 def _term(name: str, own: OwnReward) -> Own:
