@@ -48,10 +48,11 @@ def test_own_rows_are_checked_trained_on_and_asked(begun: Path) -> None:
     assert (begun / "runs" / "mine" / "report" / "index.html").is_file()
     report = pellucid("report", "mine", "--json", cwd=begun)
     metrics = {metric["id"]: metric for metric in json.loads(report.stdout)["metrics"]}
-    assert metrics["eval.final.own.auto.all.accuracy"]["n"] > 5
+    assert metrics["eval.sft.own.auto.all.accuracy"]["n"] > 5
     picture = next((begun / "images").rglob("*.png"))
-    answer = pellucid("chat", "mine", "--image", picture, "What is this?", cwd=begun)
-    assert answer.returncode in (0, 2), answer.stderr
+    asked = ("--mode", "nothink", "--image", picture, "What is this?")
+    answer = pellucid("chat", "mine", *asked, cwd=begun)
+    assert answer.returncode == 0 or "got no answer" in answer.stderr, answer.stderr
     assert "Traceback" not in answer.stderr
 
 
@@ -74,5 +75,5 @@ def test_the_code_of_the_page_is_the_code_of_a_run(tmp_path: Path) -> None:
     assert rows and all(row["scores"]["brief"]["value"] in (0.0, 1.0) for row in rows)
     (tmp_path / "reward.py").write_text(REWARD + "\n# changed\n", encoding="utf-8")
     plan = pellucid("plan", "recipe.yaml", "--json", cwd=tmp_path)
-    states = {job["name"]: job["state"] for job in json.loads(plan.stdout)["jobs"]}
+    states = {job["name"]: job["state"] for job in json.loads(plan.stdout)}
     assert states["rl"] == "would run" and states["train.instruct"] == "done"

@@ -32,4 +32,4 @@ def init(
     print("  pellucid data check rows.json     # what the file is, what is wrong with it")
     print("  pellucid plan recipe.yaml         # the jobs of the recipe")
     print("  pellucid run recipe.yaml          # train, evaluate, report")
-    print('  pellucid chat mine --image images/nlvr/test-4090-0-0.png "What is this?"')
+    print("  pellucid chat mine --mode nothink --image images/nlvr/test-4090-0-0.png")
