@@ -46,9 +46,8 @@ class Rows:
     """What errors call it."""
     images: Path
     """Folder that image paths start at."""
-    read: Callable[[], Iterable[object]]
-    """The rows, from the first; the same at every call. A row that cannot be read is a
-    `RowFault` in its place."""
+    values: Sequence[object]
+    """The rows, in order. One that cannot be read is a `RowFault` in its place."""
     step: LineageStep
     """What made the records, for their lineage."""
 
@@ -59,7 +58,7 @@ def image_hashes(options: RowsSource, rows: Rows) -> dict[str, str]:
     Raises:
         UserError: the rows cannot be read, or (unless faulty rows are dropped) some are faulty.
     """
-    checked = check_rows(rows.read(), rows.images)
+    checked = check_rows(rows.values, rows.images)
     _refuse_faults(options, rows.name, checked)
     names = sorted({name for item in checked if item.row for name in item.row.images})
     with boundary("reading the dataset"):
@@ -80,7 +79,7 @@ def build_rows(name: str, options: RowsSource, rows: Rows, seed: int, folder: Pa
         UserError: the rows cannot be read, some are faulty, or none is left.
     """
     writer = Writer(folder, options.max_image_pixels)
-    found = check_rows(rows.read(), rows.images)
+    found = check_rows(rows.values, rows.images)
     checked = check_images(f"data.{name}", rows.images, found, writer.examine)
     _refuse_faults(options, rows.name, checked)
     checked = _deal(checked, seed, options)

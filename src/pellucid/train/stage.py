@@ -90,12 +90,7 @@ def train_stage(
         stepper = Stepper(
             folder, stage, plan.total, loaded.model, optimizers, lengths, feed, device, dtype
         )
-        held_out = None
-        if stage.validation:
-            assert validation_folder is not None, "the mix of stage.validation is not given"
-            held_out = _validation(
-                folder, stage, validation_folder, stores, loaded, (device, dtype)
-            )
+        held_out = _validation(folder, stage, validation_folder, stores, loaded, device, dtype)
         with deterministic(device):
             _loop(folder, stage, plan, start, stepper, held_out, trained, optimizers)
         publish_model(folder, loaded)
@@ -119,21 +114,25 @@ def _index(
 def _validation(
     folder: Path,
     stage: Stage,
-    mix_folder: Path,
+    mix_folder: Path | None,
     stores: Store,
     loaded: models.Loaded,
-    where: tuple[str, str],
-) -> Validation:
-    """What reads the held-out mix; its index lies in a folder of its own."""
+    device: str,
+    dtype: str,
+) -> Validation | None:
+    """What reads the held-out mix, if there is one; its index lies in a folder of its own."""
+    if stage.validation is None:
+        return None
+    assert mix_folder is not None, "the mix of stage.validation is not given"
     own = folder / VALIDATION
     own.mkdir(exist_ok=True)
     context = int(loaded.model.config.text_config.max_position_embeddings)
     rows = read_mix(mix_folder).rows
-    assert stage.validation is not None, "asked for by a stage that validates"
     named = stage.model_copy(update={"mix": stage.validation.mix})  # for messages
     lengths = index_lengths(own, named, rows, stores, loaded.renderer, context)
     feed = Feed(lengths, stores, loaded.renderer)
-    return Validation(lengths, feed, loaded.model, stage.pack, *where)
+    every = stage.validation.every
+    return Validation(lengths, feed, loaded.model, every, stage.pack, device, dtype)
 
 
 def _trained(folder: Path, stage: Stage, loaded: models.Loaded) -> list[Parameter]:
@@ -171,7 +170,7 @@ def _loop(
     ):
         for done, step in enumerate(steps, start.step + 1):
             outcome = stepper.step(done - 1, step)
-            if held_out and _is_read(stage, done, total):
+            if held_out and held_out.due(done, total):
                 outcome.log["validation"] = held_out.measure()
             log.write(outcome.log)
             times.write(_timing(outcome))
@@ -180,13 +179,6 @@ def _loop(
                 state = checkpoints.State(start.run, done, *step.after, log.sync(), times.sync())
                 weights = {one.name: one.tensor for one in trained}
                 checkpoints.save(folder, state, weights, optimizers.state())
-
-
-def _is_read(stage: Stage, done: int, total: int) -> bool:
-    """Whether the held-out mix is read after so many steps."""
-    if stage.validation is None:
-        return False
-    return done % stage.validation.every == 0 or done == total
 
 
 def _timing(outcome: Outcome) -> dict[str, Any]:

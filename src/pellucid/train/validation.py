@@ -30,14 +30,19 @@ class Validation:
         lengths: Lengths,
         feed: Feed,
         model: PellucidForConditionalGeneration,
+        every: int,
         budgets: Budgets,
         device: str,
         dtype: str,
     ) -> None:
-        """A reader of the mix that `lengths` and `feed` are of."""
+        """Reads the mix that `lengths` and `feed` are of, each time `every` steps are done."""
         self._lengths, self._feed, self._model = lengths, feed, model
-        self._budgets, self._device, self._dtype = budgets, device, dtype
+        self._every, self._budgets, self._device, self._dtype = every, budgets, device, dtype
         self._modes = np.array(lengths.modes)
+
+    def due(self, done: int, total: int) -> bool:
+        """Whether it is to be read after `done` of `total` steps."""
+        return done % self._every == 0 or done == total
 
     def measure(self) -> dict[str, Any]:
         """Mean loss per supervised token (nats), over all and by mode, and how many there are."""

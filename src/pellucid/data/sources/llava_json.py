@@ -43,8 +43,8 @@ def _rows(options: LlavaJsonSource) -> Rows:
     """Paths are left out of the step's parameters: the file is named by its content."""
     path = resolve(options.path)
     images = image_folder(options, path)
-    read_rows(path)  # refuses a file that holds none before it is hashed
+    values = read_rows(path)
     params = options.model_dump(mode="json", exclude={"path", "image_folder"})
     parent = f"sha256:{hash_file(path)}"
     step = LineageStep("import.llava_json", VERSION, hash_json(params), (parent,))
-    return Rows(path.name, images, lambda: read_rows(path), step)
+    return Rows(path.name, images, values, step)

@@ -12,7 +12,7 @@ reads are named in `inputs`, so that a changed file is imported anew. Leaves out
 streams that do not fit into memory.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,13 +68,11 @@ def _rows(options: PythonSource) -> Rows:
     params = options.model_dump(mode="json", exclude={"path", "image_folder", "inputs"})
     parents = tuple(f"sha256:{found}" for found in _hashes(options).values())
     step = LineageStep("import.python", VERSION, hash_json(params), parents)
-    return Rows(
-        f"{path.name}:{function}", image_folder(options, path), lambda: _call(options), step
-    )
+    return Rows(f"{path.name}:{function}", image_folder(options, path), _call(options), step)
 
 
-def _call(options: PythonSource) -> Iterable[object]:
-    """Every row, at once: an error of the function is the user's, with its row."""
+def _call(options: PythonSource) -> list[object]:
+    """Every row; an error of the function is the user's, with how far it came."""
     function = function_of(_FIELD, options.path)
     arguments: Mapping[str, Any] = {**options.options, **_inputs(options)}
     rows: list[object] = []

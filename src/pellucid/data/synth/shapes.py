@@ -359,7 +359,7 @@ def _locate(plane: _Plane, rng: Random) -> Item:
 def _relation(options: ShapesScene, plane: _Plane, rng: Random) -> Item:
     found = _relations(plane)
     names = [name for name in _RELATIONS if name in found]
-    if options.on_grid:  # all pictures have one shape there
+    if options.on_grid:  # there all pictures are wider than tall, or all taller than wide
         (right,) = rng.choices(names, [_weight(plane, name) for name in names])
     else:
         right = rng.choice(names)
