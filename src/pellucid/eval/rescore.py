@@ -23,10 +23,11 @@ from pellucid.eval.rows import (
     score_guess,
     write_lines,
 )
+from pellucid.eval.tasks.store import own_of
 from pellucid.recipe.eval import EvalOptions
 from pellucid.schema.evidence import Evidence
 from pellucid.schema.report import Report
-from pellucid.score import scorer_for
+from pellucid.score import Checked, scorer_for
 from pellucid.store import Store
 
 
@@ -43,19 +44,25 @@ def rescore(folder: Path, stores: Mapping[str, Store], target: Path) -> Report:
         sweep_temporaries(target)
         head = (folder / HEAD).read_bytes()
         options = EvalOptions.model_validate(json.loads(head)["options"])
+        own = {name: own_of(name, task) for name, task in options.store_tasks.items()}
         for path in part_paths(folder):
-            rows = [_again(row, options, stores) for row in read_lines(path)]
+            rows = [_again(row, options, stores, own) for row in read_lines(path)]
             write_lines(target / path.relative_to(folder), rows)
         write_bytes(target / HEAD, head)
     return build_report(target)
 
 
-def _again(row: Row, options: EvalOptions, stores: Mapping[str, Store]) -> Row:
+def _again(
+    row: Row,
+    options: EvalOptions,
+    stores: Mapping[str, Store],
+    own: Mapping[str, Checked | None],
+) -> Row:
     source = pick(options.store_tasks, row["task"], "eval.tasks").source
     record = pick(stores, source, f"eval.tasks.{row['task']}.source").get(row["record"])
     assert record.answer is not None, "an item has a gold answer"
     evidence = Evidence(record.answer, record.evidence, options.max_new_tokens)
-    _, scorer = scorer_for(record.answer)
+    scorer = own[row["task"]] or scorer_for(record.answer)[1]
     rollout = rollout_of(row)
     majority = score_guess(scorer, rollout, row["guess"], evidence)
     return {**row, "majority": majority, **score_columns(scorer(rollout, evidence))}

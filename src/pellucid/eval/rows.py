@@ -24,7 +24,6 @@ from pellucid.schema.ports import Scorer
 from pellucid.schema.record import Mode
 from pellucid.schema.rollout import Rollout
 from pellucid.schema.score import Score
-from pellucid.score import SCORERS
 
 HEAD = "eval.json"
 ROWS = "rows"
@@ -47,8 +46,8 @@ def make_row(task: str, item: Item, rollout: Rollout, max_new_tokens: int) -> Ro
     record = item.record
     assert record.answer is not None, "an item has a gold answer"
     rollout = storable(rollout)
-    scorer, evidence = SCORERS[item.scorer], item.evidence(max_new_tokens)
-    score = scorer(rollout, evidence)
+    evidence = item.evidence(max_new_tokens)
+    score = item.scorer(rollout, evidence)
     return {
         "task": task,
         "item": item.id,
@@ -59,7 +58,7 @@ def make_row(task: str, item: Item, rollout: Rollout, max_new_tokens: int) -> Ro
         "difficulty": record.difficulty,
         "gold": record.answer.gold,
         "guess": item.guess,
-        "majority": score_guess(scorer, rollout, item.guess, evidence),
+        "majority": score_guess(item.scorer, rollout, item.guess, evidence),
         "mode": rollout.mode,
         "chosen": rollout.chosen,
         "prompt_hash": rollout.prompt_hash,

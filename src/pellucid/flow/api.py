@@ -11,7 +11,6 @@ Leaves out on purpose: conversations (`flow.chat`), endpoints (`serve`), and pri
 
 import json
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
@@ -64,8 +63,6 @@ def _yaml(value: object) -> str:
     """A value as `--set` reads it; a text stands for itself."""
     if isinstance(value, str | Path):
         return str(value)
-    if isinstance(value, float):  # YAML takes 1e-05 for a text
-        return format(Decimal(repr(value)), "f")
     return json.dumps(value)
 
 

@@ -56,17 +56,13 @@ def evaluate_model(reference: str, recipe: Recipe, home: Path) -> Evaluation:
 
 def _job(folder: Path, recipe: Recipe, choices: Choices, sources: tuple[str, ...]) -> Job:
     hashes = {path.name: hash_file(path) for path in sorted(folder.iterdir()) if path.is_file()}
+    device, dtype = choices.device, choices.dtype
+    told = steps.eval_slice(recipe.eval, device, dtype)
     return Job(
         name="eval.model",
         type="eval",
         version=steps.eval_version(),
-        slice={
-            "eval": recipe.eval.model_dump(mode="json"),
-            "scorers": steps.scorer_hashes(),
-            "model": hashes,
-            "device": choices.device,
-            "dtype": choices.dtype,
-        },
+        slice={**told, "model": hashes},
         parents=sources,
-        work=steps.EvaluateFolder(recipe.eval, folder, hashes, choices.device, choices.dtype),
+        work=steps.EvaluateFolder(recipe.eval, folder, hashes, device, dtype, told["scorers"]),
     )

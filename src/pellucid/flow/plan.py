@@ -170,14 +170,14 @@ def _rl(recipe: Recipe, checkpoint: str, where: Mapping[str, str]) -> Job:
 def _eval(recipe: Recipe, checkpoint: str, where: Mapping[str, str]) -> Job:
     options = recipe.eval.for_checkpoint(checkpoint_names(recipe, checkpoint))
     sources = dict.fromkeys(f"data.{task.source}" for task in options.store_tasks.values())
-    told = {"eval": options.model_dump(mode="json"), "scorers": steps.scorer_hashes(), **where}
+    told = steps.eval_slice(options, **where)
     return Job(
         name=f"eval.{checkpoint_name(checkpoint)}",
         type="eval",
         version=steps.eval_version(),
         slice=told,
         parents=(checkpoint, *sources),
-        work=steps.Evaluate(options, checkpoint, where["device"], where["dtype"]),
+        work=steps.Evaluate(options, checkpoint, where["device"], where["dtype"], told["scorers"]),
     )
 
 

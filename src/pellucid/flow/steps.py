@@ -6,7 +6,7 @@ Rooms are imported inside the calls, so that planning a run imports neither torc
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pellucid.base.errors import Problem, UserError
 from pellucid.base.hashing import hash_file, hash_json
@@ -75,6 +75,33 @@ def scorer_hashes() -> dict[str, str]:
     from pellucid.score import SCORERS
 
     return {name: SCORERS[name].hash for name in sorted(SCORERS)}
+
+
+def eval_scorer_hashes(options: EvalOptions) -> dict[str, str]:
+    """Hash of every scorer, those of the user's own by `<task>.own`.
+
+    Raises:
+        UserError: a scorer of the user's is not there, or cannot be run.
+    """
+    own = {name: task for name, task in options.store_tasks.items() if task.scorer}
+    if not own:
+        return scorer_hashes()
+    from pellucid.eval.tasks.store import own_of
+
+    found = {name: own_of(name, task) for name, task in own.items()}
+    return {**scorer_hashes(), **{f"{name}.own": one.hash for name, one in found.items() if one}}
+
+
+def eval_slice(options: EvalOptions, device: str, dtype: str) -> dict[str, Any]:
+    """What an evaluation is: its options, its scorers, and where it is computed."""
+    # The files' hashes say what scores; where they lie must not change the key.
+    told = options.model_dump(mode="json", exclude={"tasks": {"__all__": {"scorer": {"path"}}}})
+    return {
+        "eval": told,
+        "scorers": eval_scorer_hashes(options),
+        "device": device,
+        "dtype": dtype,
+    }
 
 
 def own_reward_hashes(options: RlOptions) -> dict[str, str]:
@@ -236,6 +263,8 @@ class Evaluate:
     checkpoint: str
     device: str
     dtype: str
+    scorers: Mapping[str, str]
+    """Hashes of the scorers when the run was planned."""
 
     def __call__(self, work: Work) -> None:
         """Fill the folder."""
@@ -253,6 +282,8 @@ class EvaluateFolder:
     hashes: Mapping[str, str]
     device: str
     dtype: str
+    scorers: Mapping[str, str]
+    """Hashes of the scorers when the evaluation was planned."""
 
     def __call__(self, work: Work) -> None:
         """Fill the folder."""
@@ -266,6 +297,11 @@ def _evaluate(
     from pellucid.flow.stores import stores_of
     from pellucid.infer.engine import Engine
 
+    now = eval_scorer_hashes(told.options)
+    edited = sorted(name for name in now if told.scorers.get(name) != now[name])
+    if edited:
+        rule = "was edited while the run was under way"
+        raise UserError(Problem("eval.tasks.*.scorer", edited[0], rule, "run it again"))
     engine = Engine.load(folder, told.options.slots, told.device, told.dtype)
     evaluate(
         told.options,

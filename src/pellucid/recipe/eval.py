@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pellucid.recipe.base import Options
+from pellucid.recipe.own import OwnFunction
 from pellucid.schema.record import Mode
 
 
@@ -21,6 +22,9 @@ class StoreTask(Options):
     """Only records of these tasks; all that have a gold answer when empty."""
     limit: int | None = Field(None, ge=1)
     """At most this many items, chosen by seed; all when absent."""
+    scorer: OwnFunction | None = None
+    """A scorer of your own, a function `(answer, gold, **options)` that returns 0 to 1; by the kind
+    of the answers when absent."""
     picture: Literal["as_is", "blank"] = "as_is"
     """`blank` asks over an evenly grey picture of the same size: what can be guessed unseen."""
     modes: tuple[Mode, ...] = ()

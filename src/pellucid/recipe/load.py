@@ -4,6 +4,7 @@
 is replaced. `null` removes what the parent set.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,14 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.MarkedYAMLError(problem=rule)
             seen[str(key.value)] = line
         return node
+
+
+_Loader.add_implicit_resolver(
+    # A number in YAML 1.2 and for everyone who writes 1e-5; YAML 1.1 takes it for a text.
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
 
 
 def find(name: str, beside: Path | None = None) -> Path:
@@ -197,6 +206,9 @@ def _absolute(tree: dict[str, Any], base: Path) -> dict[str, Any]:
     rewards = (tree.get("rl") or {}).get("rewards") if isinstance(tree.get("rl"), dict) else None
     own = rewards.get("own") if isinstance(rewards, dict) else None
     nodes += list(own.values()) if isinstance(own, dict) else []
+    tasks = (tree.get("eval") or {}).get("tasks") if isinstance(tree.get("eval"), dict) else None
+    asked = tasks.values() if isinstance(tasks, dict) else ()
+    nodes += [task.get("scorer") for task in asked if isinstance(task, dict)]
     for node in nodes:
         if not isinstance(node, dict):
             continue

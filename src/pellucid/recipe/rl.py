@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pellucid.recipe.base import Options
+from pellucid.recipe.own import OwnFunction
 from pellucid.recipe.train import AdamW, Modules, Optimizer, Schedule
 
 
@@ -30,15 +31,11 @@ class Overlong(Options):
     """Largest penalty."""
 
 
-class OwnReward(Options):
+class OwnReward(OwnFunction):
     """A reward of your own: a function `(rollout, evidence, **options)` that returns 0 to 1."""
 
-    path: str
-    """`file.py:function`; the file's path is relative to the recipe."""
     weight: float = Field(gt=0)
     """What it is multiplied with."""
-    options: dict[str, str | int | float | bool] = {}
-    """Keyword arguments of the function."""
 
 
 class Rewards(Options):

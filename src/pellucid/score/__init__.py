@@ -1,6 +1,7 @@
 """Scorers: one check of one rollout, from (rollout, evidence) to a `Score`.
 
-`SCORERS` has them by name, `scorer_for` finds the one for a gold answer. A scorer never raises on
+`SCORERS` has them by name, `scorer_for` finds the one for a gold answer, `own_scorer` makes one of
+a user's function. A scorer never raises on
 model output and does bounded work on it. Left out on purpose: answers of the kinds boxes, action
 and json have no scorer; groups of rollouts, reward weights and shaping belong to `rl`.
 """
@@ -12,8 +13,9 @@ from pellucid.base.lookup import pick
 from pellucid.schema.record import Answer, AnswerKind
 from pellucid.score import box, choice, expression, format, number, text
 from pellucid.score.base import Checked
+from pellucid.score.own import own_scorer
 
-__all__ = ["KINDS", "SCORERS", "Checked", "scorer_for", "scorer_hash"]
+__all__ = ["KINDS", "SCORERS", "Checked", "own_scorer", "scorer_for", "scorer_hash"]
 
 SCORERS: Mapping[str, Checked] = {
     "box": box.SCORER,

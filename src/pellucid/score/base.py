@@ -24,8 +24,8 @@ class UnreadableGold(ValueError):
 class Judgement(NamedTuple):
     """What a rule decided about one text."""
 
-    right: bool | None
-    """None is undecided."""
+    right: float | None
+    """Whether it is right, or how much of it in [0, 1]; None is undecided."""
     extracted: str | None
     why: str
 
@@ -98,7 +98,7 @@ class AnswerScorer:
     def _unscored(self, why: str) -> Score:
         return Score("unscored", None, self.name, self.hash, None, why)
 
-    def _scored(self, right: bool, extracted: str | None, why: str) -> Score:
+    def _scored(self, right: float, extracted: str | None, why: str) -> Score:
         return Score("scored", float(right), self.name, self.hash, extracted, why)
 
 

@@ -241,6 +241,24 @@ def test_equal_input_gives_equal_bytes_and_timing_changes_only_timing(
     assert {**before, "timing": 0} == {**after, "timing": 0}
 
 
+def test_the_validation_loss_stands_in_the_picture_of_its_stage(tmp_path: Path) -> None:
+    def svgs(logs: list[TrainingLog], folder: Path) -> list[tuple[str, str]]:
+        folder.mkdir()
+        page, _ = rendered(replace(bare(), logs=logs), folder)
+        images = [attrs for tag, attrs in page.tags if tag == "img"]
+        sources = [(attrs["alt"] or "", (attrs["src"] or "").partition(",")[2]) for attrs in images]
+        return [(alt, base64.b64decode(src).decode()) for alt, src in sources]
+
+    alone, read = log("train.align"), log("train.align")
+    for at in (9, 19, 29):
+        read.steps[at]["validation"] = {"loss": 3.0 - at / 29}
+    ((plain, one),) = svgs([alone], tmp_path / "alone")
+    ((said, two),) = svgs([read], tmp_path / "read")
+    assert "validation" not in plain and said.endswith("; validation loss 2 at the end.")
+    lines = [len(set(re.findall(r'id="line2d_\d+"', svg))) for svg in (one, two)]
+    assert lines[1] > lines[0], "it is drawn, not only told"
+
+
 def test_every_number_has_its_interval_count_method_seed_and_job(whole: Any) -> None:
     run = run_input()
     _, tree, _ = whole

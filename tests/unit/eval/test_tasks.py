@@ -12,7 +12,6 @@ from pellucid.eval.tasks import items_of
 from pellucid.eval.tasks.store import majorities
 from pellucid.recipe.eval import StoreTask
 from pellucid.schema.record import Answer, Source, assistant, make_record, user
-from pellucid.score import SCORERS
 
 
 def ids(stores, options, **task) -> list[str]:
@@ -103,7 +102,7 @@ def test_the_gold_of_every_item_passes_its_scorer(stores, options, table) -> Non
     for item in items_of(told, stores, "t"):
         request = item.request(stores["set"], "nothink", 9, 0)
         said = replace(table().answer(request), outcome="answered", answer=item.record.answer.gold)
-        assert SCORERS[item.scorer](said, item.evidence(9)).value == 1.0
+        assert item.scorer(said, item.evidence(9)).value == 1.0
         assert item.record.source.split == "test"
 
 

@@ -44,6 +44,19 @@ def test_what_was_said_and_shown_stands_before_the_next_question(make_engine: An
     assert len(conversation.ask("Once more?", [], SHORT).request.messages) == 3
 
 
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        (Settings("thikn"), "mode='thikn' is no mode; did you mean 'think'"),  # type: ignore[arg-type]
+        (Settings(max_new_tokens=0), "max_tokens=0 is not a number of tokens; ask for 1 or more"),
+        (Settings(temperature=-1.0), "temperature=-1.0 is no temperature"),
+    ],
+)
+def test_a_setting_that_is_none_is_refused(make_engine: Any, how: Settings, says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        Conversation(make_engine(knows=True)).ask("2 + 3?", [], how)
+
+
 def test_no_answer_leaves_the_conversation_as_it_was(make_engine: Any) -> None:
     conversation = Conversation(make_engine(knows=True))
     cut = conversation.ask("2 + 3?", [], Settings("think", max_new_tokens=2)).rollout()

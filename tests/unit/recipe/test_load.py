@@ -209,6 +209,32 @@ def test_paths_start_at_the_recipe(tmp_path: Path) -> None:
     assert real.kind == "llava_json" and real.path == str(tmp_path / "mine.json")
 
 
+def test_own_code_and_its_inputs_start_at_the_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(
+        "extends: smoke\n"
+        "data: {sources: {mine: {kind: python, path: 'rows.py:rows', inputs: [table.csv],"
+        " dataset: d, licence: CC0-1.0}}}\n"
+        "rl: {rewards: {own: {brief: {path: 'mine.py:brief', weight: 1}}}}\n"
+        "eval: {tasks: {charts: {scorer: {path: 'mine.py:close'}}}}\n",
+        encoding="utf-8",
+    )
+    told = load(str(path)).model_dump()
+    source = told["data"]["sources"]["mine"]
+    assert source["path"] == f"{tmp_path}/rows.py:rows"
+    assert source["inputs"] == (f"{tmp_path}/table.csv",)
+    assert told["rl"]["rewards"]["own"]["brief"]["path"] == f"{tmp_path}/mine.py:brief"
+    assert told["eval"]["tasks"]["charts"]["scorer"]["path"] == f"{tmp_path}/mine.py:close"
+
+
+@pytest.mark.parametrize("said", ["1e-05", "1E-5", "+1e-5", "0.00001"])
+def test_a_number_with_an_exponent_is_a_number(said: str) -> None:
+    own = f"rl.rewards.own={{mine: {{path: 'mine.py:brief', weight: 1, options: {{by: {said}}}}}}}"
+    recipe = load("smoke", [own])
+    assert recipe.rl is not None
+    assert recipe.rl.rewards.own["mine"].options == {"by": 1e-5}
+
+
 def test_every_field_has_a_doc_line() -> None:
     def options(parent: type[Options]) -> list[type[Options]]:
         return [found for child in parent.__subclasses__() for found in (child, *options(child))]

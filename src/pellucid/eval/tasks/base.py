@@ -12,6 +12,7 @@ from typing import Any
 from pellucid.schema.evidence import Evidence
 from pellucid.schema.record import ImageRef, Mode, Record, Turn
 from pellucid.schema.rollout import Request
+from pellucid.score import Checked
 from pellucid.store import Store
 
 
@@ -26,8 +27,8 @@ class Item:
     """What is asked: the conversation up to the answer, which is left out."""
     images: tuple[ImageRef, ...]
     """Images that `messages` show, in the order that their parts index."""
-    scorer: str
-    """Name in `score.SCORERS`."""
+    scorer: Checked
+    """What checks its answers."""
     guess: str | None = None
     """The most frequent gold of its kind in training; None where training has none."""
     blank: bool = False

@@ -1,4 +1,5 @@
-"""Task `store`: records of one split of one source, scored by the kind of their gold answers.
+"""Task `store`: records of one split of one source, scored by the kind of their gold answers or by
+a scorer of the user's.
 
 The last assistant turn is the answer that is asked for: it is hidden, and so are images that only
 it shows. Earlier turns stay as they are.
@@ -16,7 +17,7 @@ from pellucid.base.seeds import derive
 from pellucid.eval.tasks.base import Item
 from pellucid.recipe.eval import StoreTask
 from pellucid.schema.record import ImageRef, Part, Record, Turn
-from pellucid.score import KINDS
+from pellucid.score import KINDS, Checked, own_scorer, scorer_for
 from pellucid.store import Store
 
 
@@ -30,13 +31,15 @@ def items(name: str, options: StoreTask, store: Store, seed: int) -> list[Item]:
         seed: chooses which items stay below the limit.
 
     Raises:
-        UserError: no record has a gold answer, or no scorer checks one of them.
+        UserError: no record has a gold answer, no scorer checks one of them, or the user's own is
+            not there.
     """
     found = store.records(split=options.split, tasks=options.tasks)
     records = [record for record in found if record.answer is not None]
     _refuse(name, options, records)
     guesses = majorities(store)
-    chosen = [_item(name, options, record, guesses) for record in records]
+    own = own_of(name, options)
+    chosen = [_item(name, options, record, guesses, own) for record in records]
     if options.limit is None:
         return chosen
     # By record, so that tasks over one source ask the same: blank pictures beside real ones.
@@ -52,6 +55,8 @@ def _refuse(name: str, options: StoreTask, records: list[Record]) -> None:
         rule = f"finds no {options.split} records of {options.source} with {of_tasks}"
         fix = "choose another split, or tasks whose records have gold answers"
         raise UserError(Problem(field, options.model_dump(exclude_defaults=True), rule, fix))
+    if options.scorer:
+        return
     kinds = {record.answer.kind for record in records if record.answer is not None}
     unknown = sorted(kinds - set(KINDS))
     if unknown:
@@ -70,7 +75,23 @@ def majorities(store: Store) -> dict[str, str]:
     }
 
 
-def _item(task: str, options: StoreTask, record: Record, guesses: Mapping[str, str]) -> Item:
+def own_of(task: str, options: StoreTask) -> Checked | None:
+    """The user's scorer of a task; None when answers are scored by their kind.
+
+    Raises:
+        UserError: there is no such file or function, or the file cannot be run.
+    """
+    own = options.scorer
+    return own_scorer(f"eval.tasks.{task}.scorer", own.path, own.options) if own else None
+
+
+def _item(
+    task: str,
+    options: StoreTask,
+    record: Record,
+    guesses: Mapping[str, str],
+    own: Checked | None,
+) -> Item:
     assert record.answer is not None, "an item has a gold answer"
     turns = record.messages
     asked = turns[:-1] if turns[-1].role == "assistant" else turns
@@ -80,7 +101,7 @@ def _item(task: str, options: StoreTask, record: Record, guesses: Mapping[str, s
         record,
         messages,
         images,
-        KINDS[record.answer.kind],
+        own or scorer_for(record.answer)[1],
         guesses.get(record.task),
         options.picture == "blank",
     )
