@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,8 @@ from tests.e2e.command import pellucid
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "own-data.md"
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-(ROWS, REWARD, FROM_PYTHON) = (code for kind, code in BLOCKS if kind == "python")
-(OWN_SOURCE, OWN_REWARD) = (code for kind, code in BLOCKS if kind == "yaml")
+(ROWS, REWARD, SCORER, CHECKS, FROM_PYTHON) = (code for kind, code in BLOCKS if kind == "python")
+(OWN_SOURCE, OWN_REWARD, OWN_SCORER) = (code for kind, code in BLOCKS if kind == "yaml")
 RECIPE = """
 extends: smoke-one-stage
 name: mine
@@ -57,14 +59,22 @@ def test_own_rows_are_checked_trained_on_and_asked(begun: Path) -> None:
 
 
 def test_the_code_of_the_page_is_the_code_of_a_run(tmp_path: Path) -> None:
-    """A source and a reward of one's own, as the page gives them, in one recipe."""
+    """A source, a reward and a scorer of one's own, as the page gives them, in one recipe."""
     (tmp_path / "mine.py").write_text(ROWS, encoding="utf-8")
     (tmp_path / "reward.py").write_text(REWARD, encoding="utf-8")
-    Image.new("RGB", (40, 30), (200, 0, 0)).save(tmp_path / "red.png")
-    table = "".join(f"red.png,What is {at}?,red {at}\n" for at in range(40))
+    (tmp_path / "scorer.py").write_text(SCORER, encoding="utf-8")
+    (tmp_path / "test_mine.py").write_text(CHECKS, encoding="utf-8")
+    for at in range(20):
+        Image.new("RGB", (40, 30), (200, 5 * at, 0)).save(tmp_path / f"red-{at}.png")
+    table = "".join(f"red-{at // 2}.png,What is {at}?,red {at}\n" for at in range(40))
     (tmp_path / "table.csv").write_text("file,question,answer\n" + table, encoding="utf-8")
-    parts = [yaml.safe_load(text) for text in (RECIPE, OWN_REWARD, OWN_SOURCE)]
+    checks = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py"]
+    done = subprocess.run(checks, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "3 passed" in done.stdout, done.stdout
+    told = (RECIPE, OWN_REWARD, OWN_SOURCE, OWN_SCORER)
+    parts = [yaml.safe_load(text) for text in told]
     recipe = {**parts[0], "rl": {**parts[0]["rl"], **parts[1]["rl"]}, "data": parts[2]["data"]}
+    recipe["eval"]["tasks"]["own"] = {**parts[3]["eval"]["tasks"]["own"], "limit": 3}
     recipe["data"]["mixes"] = {"instruct": {"take": [{"source": "own"}]}}
     recipe["data"]["mixes"]["instruct"]["think_share"] = None
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
@@ -73,6 +83,12 @@ def test_the_code_of_the_page_is_the_code_of_a_run(tmp_path: Path) -> None:
     rollouts = sorted((tmp_path / "runs").rglob("rollouts/*.jsonl"))
     rows = [json.loads(line) for path in rollouts for line in path.read_text().splitlines()]
     assert rows and all(row["scores"]["brief"]["value"] in (0.0, 1.0) for row in rows)
+    judged = [
+        json.loads(line)
+        for path in (tmp_path / "runs").rglob("rows/own.*/*.jsonl")
+        for line in path.read_text().splitlines()
+    ]
+    assert {row["scorer"] for row in judged} == {"own"} and len(judged) >= 3
     (tmp_path / "reward.py").write_text(REWARD + "\n# changed\n", encoding="utf-8")
     plan = pellucid("plan", "recipe.yaml", "--json", cwd=tmp_path)
     states = {job["name"]: job["state"] for job in json.loads(plan.stdout)}

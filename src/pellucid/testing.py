@@ -1,0 +1,198 @@
+"""Contract tests for code of your own: what a run asks of a reward, a scorer or a source of rows.
+
+    from pellucid import testing
+
+    def test_brief() -> None:
+        testing.check_reward("mine.py:brief", most=20)
+
+A check calls the function with what models really write (nothing, too much, broken forms, foreign
+letters) and raises an AssertionError that lists all that a run would refuse. Leaves out on purpose:
+whether the function measures what you want; that needs examples of your own.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pellucid.base.own import function_of
+from pellucid.schema.evidence import Evidence
+from pellucid.schema.record import Answer, Mode
+from pellucid.schema.rollout import Outcome, Rollout
+
+__all__ = ["ANSWERS", "check_reward", "check_rows", "check_scorer", "rollout"]
+
+_LISTED = 20
+"""Faults that an error names; all are counted."""
+
+Function = str | Path | Callable[..., Any]
+"""`file.py:function`, or the function itself."""
+
+ANSWERS: Mapping[str, str | None] = {
+    "a number": "7",
+    "a sentence": "There are 7 bars, I think.",
+    "one letter": "B",
+    "a box": "[0.1, 0.2, 0.3, 0.4]",
+    "JSON that is cut": '{"total": [1, 2',
+    "mathematics": r"\boxed{\frac{7}{2}}",
+    "white space": " \n\t ",
+    "nothing": "",
+    "no answer": None,
+    "foreign letters": "七 · ७ · é · 🎈",
+    "much": "seven " * 20_000,
+    "a control token": "<think>7</think>",
+    "a large number": "9" * 5000,
+}
+"""What models write, by what it is."""
+_GOLDS: Mapping[str, Answer | None] = {
+    "no gold": None,
+    "a number": Answer("number", "7", (), 0.01),
+    "a choice": Answer("choice", "B", ("7",)),
+    "a text": Answer("text", "bar"),
+    "a box": Answer("box", "[0.1, 0.2, 0.3, 0.4]"),
+}
+
+
+def rollout(
+    answer: str | None, *, thinking: str | None = None, outcome: Outcome = "answered"
+) -> Rollout:
+    """A rollout that gave this answer, as an engine would hand it over.
+
+    Args:
+        answer: what follows the thinking; None where none came.
+        thinking: what was thought; None for an answer at once.
+        outcome: how it ended.
+    """
+    mode: Mode = "nothink" if thinking is None else "think"
+    text = answer or "" if thinking is None else f"{thinking}</think>{answer or ''}"
+    ids = tuple(range(len(text.split()) + 1))
+    chances = (-0.5,) * len(ids)
+    finish = {"truncated": "length", "failed": "error"}.get(outcome, "stop")
+    spent = len(thinking.split()) if thinking else 0
+    return Rollout(
+        "check", mode, mode, "0" * 64, 12, ids, chances, text, thinking, answer, outcome,
+        finish, spent, error="the engine stopped" if outcome == "failed" else "",  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def check_reward(function: Function, **options: Any) -> None:
+    """A reward `(rollout, evidence, **options)` gives a number in [0, 1] or None, whatever it sees.
+
+    Rollouts of every outcome, with and without gold and facts; each twice, for what it says may
+    depend on nothing else.
+
+    Raises:
+        AssertionError: it does not; all faults are listed.
+        UserError: there is no such function.
+    """
+    called = _function(function)
+    faults: list[str] = []
+    for name, asked, known in _rollouts():
+        faults += _fault(name, called, asked, known, options)
+    _refuse(called, faults)
+
+
+def check_scorer(
+    function: Function,
+    *,
+    right: Iterable[tuple[str, Answer]] = (),
+    wrong: Iterable[tuple[str, Answer]] = (),
+    **options: Any,
+) -> None:
+    """A scorer `(answer, gold, **options)` gives a verdict on whatever a model writes.
+
+    Args:
+        function: what is checked.
+        right: answers with their golds that it must give 1.
+        wrong: answers with their golds that it must give 0.
+        options: keyword arguments of the function.
+
+    Raises:
+        AssertionError: it does not; all faults are listed.
+        UserError: there is no such function.
+    """
+    called = _function(function)
+    faults: list[str] = []
+    # Answers that are empty or absent are wrong without asking.
+    written = {name: text for name, text in ANSWERS.items() if text and text.strip()}
+    for name, text in written.items():
+        for kind, gold in _GOLDS.items():
+            if gold is not None:
+                faults += _fault(f"{name}, gold {kind}", called, text, gold, options)
+    for value, cases in ((1.0, right), (0.0, wrong)):
+        for text, gold in cases:
+            said = called(text, gold, **options)
+            if said != value:
+                faults.append(f"{text!r} with gold {gold.gold!r}: {said!r}, wanted {value:g}")
+    _refuse(called, faults)
+
+
+def check_rows(function: Function, *, images: str | Path, **options: Any) -> int:
+    """A source of rows gives rows that an import takes, and the same ones twice.
+
+    Args:
+        function: what is checked.
+        images: the folder that names of pictures start at.
+        options: keyword arguments of the function, `inputs` (paths) among them.
+
+    Returns:
+        How many rows it gave.
+
+    Raises:
+        AssertionError: rows are faulty, there is none, or a second call gives others.
+        UserError: there is no such function.
+    """
+    from pellucid.data.rows import check_rows as checked
+
+    called = _function(function)
+    rows = list(called(**options))
+    faults = [
+        f"row {one.number}: {one.fault}"
+        for one in checked(rows, Path(images).resolve())
+        if one.fault is not None
+    ]
+    if not rows:
+        faults.append("it gave no row")
+    if list(called(**options)) != rows:
+        faults.append("a second call gave other rows")
+    _refuse(called, faults)
+    return len(rows)
+
+
+def _function(function: Function) -> Callable[..., Any]:
+    return function if callable(function) else function_of("function", str(function))
+
+
+def _rollouts() -> Iterable[tuple[str, Rollout, Evidence]]:
+    """Name, rollout and evidence of every case."""
+    facts = {"family": "charts", "bars": [{"label": "ant", "value": 7}]}
+    for kind, gold in _GOLDS.items():
+        for known in ({}, facts):
+            evidence = Evidence(gold, known, 64)
+            for name, text in ANSWERS.items():
+                if text is not None:
+                    at = f"{name}, gold {kind}"
+                    yield at, rollout(text), evidence
+                    yield f"thinking, then {at}", rollout(text, thinking="7."), evidence
+            yield "truncated", rollout(None, thinking="7 and", outcome="truncated"), evidence
+            yield "malformed", rollout(None, outcome="malformed"), evidence
+            yield "failed", rollout(None, outcome="failed"), evidence
+
+
+def _fault(
+    name: str, called: Callable[..., Any], asked: Any, known: Any, options: Mapping[str, Any]
+) -> list[str]:
+    """What is wrong with one call, asked twice."""
+    try:
+        said, again = called(asked, known, **options), called(asked, known, **options)
+    except Exception as error:  # noqa: BLE001 - whatever it raises is what is reported
+        return [f"{name}: raised {type(error).__name__}: {error}"[:200]]
+    if said is not None and not (isinstance(said, (int, float)) and 0 <= said <= 1):
+        return [f"{name}: {said!r}, wanted a number from 0 to 1 or None"[:200]]
+    return [] if again == said else [f"{name}: {said!r}, and {again!r} when asked again"]
+
+
+def _refuse(function: Callable[..., Any], faults: list[str]) -> None:
+    if faults:
+        more = [f"and {len(faults) - _LISTED} more"] if len(faults) > _LISTED else []
+        listed = "\n  ".join([*faults[:_LISTED], *more])
+        raise AssertionError(f"{function.__name__}: {len(faults)} faults\n  {listed}")

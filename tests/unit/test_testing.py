@@ -1,0 +1,104 @@
+"""Contract tests for users: they pass what a run takes and list all that it would refuse."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pellucid import testing
+from pellucid.schema.record import Answer
+
+SEVEN = Answer("number", "7")
+
+
+def brief(rollout, evidence, most=20):
+    return 1.0 if len(rollout.answer or "") <= most else 0.0
+
+
+def close(answer, gold, within=1.0):
+    try:
+        return abs(float(answer) - float(gold.gold)) <= within
+    except ValueError:
+        return None
+
+
+def test_sound_code_passes(tmp_path: Path) -> None:
+    testing.check_reward(brief, most=3)
+    testing.check_scorer(close, right=[("8", SEVEN)], wrong=[("9", SEVEN), ("-7", SEVEN)])
+    (tmp_path / "mine.py").write_text("def free(rollout, evidence):\n    return None\n")
+    testing.check_reward(f"{tmp_path}/mine.py:free")
+
+
+@pytest.mark.parametrize(
+    ("reward", "says"),
+    [
+        (lambda r, e: len(r.answer), "truncated: raised TypeError: object of type 'NoneType'"),
+        (lambda r, e: 1.0 if e.answer.gold == "7" else 0.0, "gold no gold: raised AttributeError"),
+        (lambda r, e: e.facts["bars"][0]["value"] / 7, "raised KeyError: 'bars'"),
+        (lambda r, e: len(r.text) / 10, r"a sentence, gold no gold: 2\.6, wanted a number from 0"),
+        (lambda r, e, seen=[]: seen.append(1) or 1 / len(seen), "and 0.5 when asked again"),
+        (lambda r, e: float("nan"), "nan, wanted a number"),
+        (lambda r, e: r.answer and float(r.answer.isdigit()), "'', wanted a number"),
+        (
+            lambda r, e: r.text.encode("latin-1") and 1.0,
+            "foreign letters.*raised UnicodeEncodeError",
+        ),
+    ],
+)
+def test_a_reward_that_a_run_would_refuse_is_told_why(reward, says: str) -> None:
+    with pytest.raises(AssertionError, match=says):
+        testing.check_reward(reward)
+
+
+@pytest.mark.parametrize(
+    ("scorer", "cases", "says"),
+    [
+        (lambda a, g: float(a) == 7, {}, "a sentence, gold a number: raised ValueError"),
+        (lambda a, g: a == g.gold, {"right": [("7.0", SEVEN)]}, "'7.0' with gold '7': False, wan"),
+        (lambda a, g: True, {"wrong": [("8", SEVEN)]}, "'8' with gold '7': True, wanted 0"),
+        (lambda a, g: 2, {}, "2, wanted a number from 0 to 1"),
+    ],
+)
+def test_a_scorer_that_a_run_would_refuse_is_told_why(scorer, cases, says: str) -> None:
+    with pytest.raises(AssertionError, match=says):
+        testing.check_scorer(scorer, **cases)
+
+
+def row(**changes: object) -> dict[str, object]:
+    turns = [{"from": "human", "value": "2 + 3?"}, {"from": "gpt", "value": "5"}]
+    return {"conversations": turns, **changes}
+
+
+def test_rows_are_what_an_import_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (9, 9)).save("red.png")
+    (tmp_path / "rows.json").write_text(json.dumps([row(), row(image="red.png")]))
+
+    def rows(inputs):
+        yield from json.loads(Path(inputs[0]).read_text())
+
+    assert testing.check_rows(rows, images=".", inputs=[tmp_path / "rows.json"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (lambda: [row(), row(image="no.png")], r"row 1: 'no\.png' does not exist"),
+        (lambda: [{"text": "?"}], "row 0: None is no conversation"),
+        (lambda: [], "it gave no row"),
+        (lambda seen=[]: [row(id=str(len(seen)))] + (seen.append(1) or []), "gave other rows"),
+    ],
+)
+def test_rows_that_an_import_would_refuse_are_told_why(tmp_path: Path, rows, says: str) -> None:
+    with pytest.raises(AssertionError, match=says):
+        testing.check_rows(rows, images=tmp_path)
+
+
+def test_the_shipped_rewards_pass_their_own_contract() -> None:
+    from pellucid.recipe.rl import Overlong, Rewards
+    from pellucid.rl.rewards import TERMS
+
+    options = Rewards(overlong=Overlong(buffer_tokens=8))
+    for name in sorted(set(TERMS) - {"overlong", "length"}):
+        testing.check_reward(lambda r, e, n=name: TERMS[n](r, e, options).value)
