@@ -38,7 +38,8 @@ FROZEN = {
     "pellucid recipe show": ["--help", "--set", "recipe"],
     "pellucid report": ["--help", "--home", "--json", "--open", "run"],
     "pellucid run": [
-        "--force", "--from", "--help", "--home", "--json", "--only", "--set", "recipe",
+        "--force", "--from", "--help", "--home", "--json", "--only", "--set", "--track",
+        "recipe",
     ],
     "pellucid runs": ["--help"],
     "pellucid runs clean": ["--dry-run", "--help", "--home", "--json", "--run"],

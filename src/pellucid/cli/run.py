@@ -21,6 +21,14 @@ def run(
     force: Annotated[
         bool, typer.Option("--force", help="Do the selected jobs again although they are done.")
     ] = False,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--track",
+            help="Also tell tensorboard, mlflow or wandb; may be repeated.",
+            metavar="KIND[:WHERE]",
+        ),
+    ] = None,
     home: Home = DEFAULT_HOME,
     json_: Json = False,
 ) -> None:
@@ -34,5 +42,5 @@ def run(
     from pellucid.recipe import load
 
     selection = Selection(tuple(only or ()), from_, force)
-    result = flow_run(load(recipe, set_ or ()), home, selection)
+    result = flow_run(load(recipe, set_ or ()), home, selection, track or ())
     print_summary(summarise(result), json_)

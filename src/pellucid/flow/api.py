@@ -38,6 +38,7 @@ def run(
     home: str | Path = HOME,
     only: Sequence[str] = (),
     force: bool = False,
+    track: Sequence[str] = (),
 ) -> Summary:
     """Run a recipe from data to report; finished jobs are skipped, a killed one goes on.
 
@@ -47,6 +48,7 @@ def run(
         home: the workspace folder.
         only: do only these jobs or types of job.
         force: do the selected jobs again although they are done.
+        track: `tensorboard`, `mlflow` or `wandb`, with `:WHERE` where the usual place will not do.
 
     Returns:
         Reports, verdict and artifacts of the run, and where its page is.
@@ -56,7 +58,7 @@ def run(
     """
     given = [f"{name}={_yaml(value)}" for name, value in (sets or {}).items()]
     selection = Selection(tuple(only), "", force)
-    return summarise(run_jobs(load_recipe(str(recipe), given), Path(home), selection))
+    return summarise(run_jobs(load_recipe(str(recipe), given), Path(home), selection, track))
 
 
 def _yaml(value: object) -> str:

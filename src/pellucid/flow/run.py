@@ -1,7 +1,7 @@
 """Run a recipe: plan the jobs, skip what is done, do the rest, release, report."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -43,18 +43,27 @@ class RunResult:
     """Names of the jobs that were not skipped."""
 
 
-def run(recipe: Recipe, home: Path, selection: Selection | None = None) -> RunResult:
+def run(
+    recipe: Recipe,
+    home: Path,
+    selection: Selection | None = None,
+    trackers: Sequence[str] = (),
+) -> RunResult:
     """Do a recipe's jobs and leave a report.
 
     Args:
         recipe: what to do.
         home: the workspace folder; made when missing.
         selection: which jobs; all when absent.
+        trackers: `KIND` or `KIND:WHERE` of each place that is told how it goes.
 
     Raises:
-        UserError: a job that was not selected has no result, or a job refused its input.
+        UserError: a job that was not selected has no result, a job refused its input, or there is
+            no such tracker.
         DiskError: the machine refused a file operation.
     """
+    from pellucid.flow.tracking import tracking
+
     selection = selection or Selection()
     workspace = Workspace(home)
     folder = begin(recipe, workspace)
@@ -64,22 +73,25 @@ def run(recipe: Recipe, home: Path, selection: Selection | None = None) -> RunRe
     before = recorded(folder)
     artifacts: dict[str, Artifact] = {}
     built: list[str] = []
-    for job in jobs:
-        if any(parent not in artifacts for parent in job.parents):
-            continue  # a parent was neither selected nor built before
-        fresh = job.name in wanted and selection.force
-        artifact = None if fresh else workspace.find(job, artifacts)
-        if artifact:
-            say(f"{job.name:<20} reused  {artifact.hash[:12]}")
-        elif job.name in wanted:
-            artifact = _build(job, artifacts, workspace, fresh)
-            built.append(job.name)
-        elif job.name in needed:
-            raise _missing(job.name, selection)
-        else:
-            continue
-        artifacts[job.name] = artifact
-        record(folder, recipe, jobs, artifacts, before)
+    with tracking(trackers, recipe, folder) as told:
+        for job in jobs:
+            if any(parent not in artifacts for parent in job.parents):
+                continue  # a parent was neither selected nor built before
+            fresh = job.name in wanted and selection.force
+            artifact = None if fresh else workspace.find(job, artifacts)
+            if artifact:
+                say(f"{job.name:<20} reused  {artifact.hash[:12]}")
+            elif job.name in wanted:
+                with told.following(job.name, workspace.partial(job, artifacts)):
+                    artifact = _build(job, artifacts, workspace, fresh)
+                built.append(job.name)
+            elif job.name in needed:
+                raise _missing(job.name, selection)
+            else:
+                continue
+            artifacts[job.name] = artifact
+            record(folder, recipe, jobs, artifacts, before)
+            told.job(artifact)
     if len(artifacts) == len(jobs):
         _finish(recipe, workspace, folder, artifacts)
     return RunResult(folder, recipe, artifacts, tuple(built))
