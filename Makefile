@@ -32,8 +32,8 @@ test: install
 	$(BIN)/pytest -m "not gpu" -n auto --dist loadfile --no-loadscope-reorder
 
 lint: install
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks docs
+	$(BIN)/ruff format --check src tests benchmarks docs
 
 types: install
 	$(BIN)/mypy
