@@ -10,7 +10,10 @@ import pytest
 from tests.e2e.command import PELLUCID
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "docs" / "own-data.md"]
+PAGES = [
+    ROOT / "README.md",
+    *(ROOT / "docs" / name for name in ("own-data.md", "report.md", "tutorial.md")),
+]
 
 
 def commands() -> list[list[str]]:
