@@ -14,10 +14,11 @@ Leaves out on purpose: retries. A rollout that failed is a row that says so.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pellucid.base.errors import Problem, UserError, boundary
 from pellucid.base.hashing import canonical_json
@@ -31,6 +32,7 @@ from pellucid.recipe.eval import EvalOptions
 from pellucid.schema.artifact import TIMING
 from pellucid.schema.ports import Generator
 from pellucid.schema.record import Mode
+from pellucid.schema.rollout import Request, Rollout
 from pellucid.store import Store
 
 VERSION = 2
@@ -124,34 +126,57 @@ def _begin(folder: Path, head: Mapping[str, Any]) -> None:
         raise UserError(Problem("folder", str(folder), rule, "choose an empty folder"))
 
 
-def _ask_all(work: Work, items: Mapping[str, list[Item]]) -> None:
-    done = 0
-    size = work.options.chunk_items
+class Chunk(NamedTuple):
+    """Items of one task that are asked in one mode and written at once."""
+
+    task: str
+    mode: Mode
+    number: int
+    items: Sequence[Item]
+
+
+def _chunks(options: EvalOptions, items: Mapping[str, list[Item]]) -> Iterator[Chunk]:
+    size = options.chunk_items
     for task, questions in items.items():
-        for mode in work.options.modes_of(task):
-            for chunk, start in enumerate(range(0, len(questions), size)):
-                asked = questions[start : start + size]
-                if not part_path(work.folder, task, mode, chunk).exists():
-                    _ask(work, task, mode, chunk, asked)
-                done += len(asked)
-                work.progress.at(done, f"{task} {mode}")
+        for mode in options.modes_of(task):
+            for number, start in enumerate(range(0, len(questions), size)):
+                yield Chunk(task, mode, number, questions[start : start + size])
 
 
-def _ask(work: Work, task: str, mode: Mode, chunk: int, asked: list[Item]) -> None:
-    """Generate, score and write one chunk: its seconds first, so that rows on disk mean done."""
+def _ask_all(work: Work, items: Mapping[str, list[Item]]) -> None:
+    """Ask what is not on disk yet, as one stream: a slot that falls free takes the next chunk's."""
+    chunks = list(_chunks(work.options, items))
+    missing = [one for one in chunks if not _path(work, one).exists()]
+    done = sum(len(one.items) for one in chunks) - sum(len(one.items) for one in missing)
+    answers = iter(work.generator.generate(_requests(work, missing)))
+    for chunk in missing:
+        _write(work, chunk, list(islice(answers, len(chunk.items))))
+        done += len(chunk.items)
+        work.progress.at(done, f"{chunk.task} {chunk.mode}")
+
+
+def _path(work: Work, chunk: Chunk) -> Path:
+    return part_path(work.folder, chunk.task, chunk.mode, chunk.number)
+
+
+def _requests(work: Work, chunks: Iterable[Chunk]) -> Iterator[Request]:
+    """What the generator is asked; pictures are read when it takes the request."""
     options = work.options
-    store = work.stores[options.store_tasks[task].source]
-    requests = [item.request(store, mode, options.max_new_tokens, options.seed) for item in asked]
-    rollouts = list(work.generator.generate(requests))
+    for chunk in chunks:
+        store = work.stores[options.store_tasks[chunk.task].source]
+        for item in chunk.items:
+            yield item.request(store, chunk.mode, options.max_new_tokens, options.seed)
+
+
+def _write(work: Work, chunk: Chunk, rollouts: Sequence[Rollout]) -> None:
+    """Score and write one chunk: its seconds first, so that rows on disk mean done."""
     told = [rollout.request_id for rollout in rollouts]
-    assert told == [request.id for request in requests], "the generator lost or mixed up answers"
-    seconds = [
-        {"item": item.id, "seconds": rollout.latency_s}
-        for item, rollout in zip(asked, rollouts, strict=True)
-    ]
-    write_lines(work.folder / TIMING / f"{task}.{mode}" / f"{chunk:05d}.jsonl", seconds)
-    rows = [
-        make_row(task, item, rollout, options.max_new_tokens)
-        for item, rollout in zip(asked, rollouts, strict=True)
-    ]
-    write_lines(part_path(work.folder, task, mode, chunk), rows)
+    wanted = [f"{item.id}/{chunk.mode}" for item in chunk.items]
+    assert told == wanted, "the generator lost or mixed up answers"
+    pairs = list(zip(chunk.items, rollouts, strict=True))
+    seconds = [{"item": item.id, "seconds": rollout.latency_s} for item, rollout in pairs]
+    name = f"{chunk.task}.{chunk.mode}"
+    write_lines(work.folder / TIMING / name / f"{chunk.number:05d}.jsonl", seconds)
+    budget = work.options.max_new_tokens
+    rows = [make_row(chunk.task, item, rollout, budget) for item, rollout in pairs]
+    write_lines(_path(work, chunk), rows)

@@ -302,7 +302,8 @@ def _evaluate(
     if edited:
         rule = "was edited while the run was under way"
         raise UserError(Problem("eval.tasks.*.scorer", edited[0], rule, "run it again"))
-    engine = Engine.load(folder, told.options.slots, told.device, told.dtype)
+    options = told.options
+    engine = Engine.load(folder, options.slots, told.device, told.dtype, options.context_tokens)
     evaluate(
         told.options,
         stores=stores_of(work.parents),

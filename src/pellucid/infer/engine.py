@@ -13,7 +13,7 @@ calls, and an old encoding would be silently wrong).
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
@@ -23,6 +23,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from pellucid.base.errors import Problem, UserError
 from pellucid.base.hashing import hash_file, hash_json
 from pellucid.infer.intake import Prompt, read
 from pellucid.infer.sampling import draw, uniform
@@ -121,12 +122,16 @@ class Engine:
             context_tokens: longest conversation; what the model was built for when None.
 
         Raises:
-            UserError: the checkpoint is damaged.
+            UserError: the checkpoint is damaged, or has a shorter context than asked for.
             DiskError: a file is missing.
         """
         kind = torch.bfloat16 if dtype == "bfloat16" else torch.float32
         model, renderer = checkpoint.load(folder, device, kind)
-        longest = context_tokens or int(model.config.text_config.max_position_embeddings)
+        built = int(model.config.text_config.max_position_embeddings)
+        longest = context_tokens or built
+        if longest > built:
+            rule, fix = "is more than the model was built for", f"give at most {built}"
+            raise UserError(Problem("context_tokens", longest, rule, fix))
         files = sorted(path for path in folder.iterdir() if path.is_file())
         model_id = hash_json({path.name: hash_file(path) for path in files})
         return cls(model, Processor(renderer), slots, longest, model_id, device, dtype)
@@ -159,7 +164,7 @@ class Engine:
         self._wake.set()
         return stream
 
-    def generate(self, requests: Sequence[Request]) -> Iterator[Rollout]:
+    def generate(self, requests: Iterable[Request]) -> Iterator[Rollout]:
         """Yield one rollout per request, in the order of the requests.
 
         Requests of one `group` should stand together: they share one prefill. At most two per

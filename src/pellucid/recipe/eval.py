@@ -64,6 +64,9 @@ class EvalOptions(Options):
     """Items timed one at a time (batch 1), chosen by seed."""
     slots: int = Field(16, ge=1)
     """Answers generated side by side; fixed, so that no answer depends on its neighbours."""
+    context_tokens: int | None = Field(None, ge=16)
+    """Longest conversation, answer included; what the model was built for when absent. Every answer
+    costs by it, so a shorter one is faster; a longer conversation counts as failed."""
     chunk_items: int = Field(64, ge=1)
     """Rows written at once; a killed evaluation resumes after the last whole chunk."""
     seed: int = Field(0, ge=0, lt=2**48)

@@ -1,6 +1,6 @@
 """Protocols: what a room asks of another without importing it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Protocol, runtime_checkable
 
 from pellucid.schema.evidence import Evidence
@@ -17,10 +17,11 @@ class Generator(Protocol):
         """Content hash of the weights, or endpoint and model name."""
         ...
 
-    def generate(self, requests: Sequence[Request]) -> Iterator[Rollout]:
+    def generate(self, requests: Iterable[Request]) -> Iterator[Rollout]:
         """Yield one rollout per request, in the order of the requests.
 
-        An answer must not depend on what else was asked in the same call.
+        Requests are taken as they are needed. An answer must not depend on what else was asked in
+        the same call.
         """
         ...
 

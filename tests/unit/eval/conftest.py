@@ -5,7 +5,7 @@ answering directly is right for even n, and the generator breaks down on n = 9; 
 n % 4 < 2.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -77,9 +77,10 @@ class TableGenerator:
         self.calls: list[int] = []
         self.asked: list[str] = []
 
-    def generate(self, requests: Sequence[Request]) -> Iterator[Rollout]:
-        self.calls.append(len(requests))
+    def generate(self, requests: Iterable[Request]) -> Iterator[Rollout]:
+        self.calls.append(0)
         for request in requests:
+            self.calls[-1] += 1
             self.asked.append(request.id)
             yield self.answer(request)
 

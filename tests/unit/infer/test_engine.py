@@ -5,6 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from pellucid.base.errors import UserError
+from pellucid.base.paths import ASSETS
+from pellucid.infer.engine import Engine
 from pellucid.infer.sampling import banned
 from pellucid.model.processor import Processor
 from pellucid.model.vlm import PellucidForConditionalGeneration
@@ -275,3 +278,17 @@ def test_leaving_a_list_early_frees_the_slots(make: MakeEngine) -> None:
     next(answered)
     answered.close()
     assert engine.active == 0 and engine.waiting == 0
+
+
+def test_a_shorter_context_gives_the_same_answer_and_no_longer_conversation() -> None:
+    def asked(context_tokens: int | None) -> Rollout:
+        engine = Engine.load(ASSETS / "backbone", 2, context_tokens=context_tokens)
+        told = Request("r", (user("What is 12 + 19?"),), (), "nothink", 12, seed=0)
+        (rollout,) = engine.generate(iter([told]))
+        return rollout
+
+    whole, short = asked(None), asked(64)
+    assert len(whole.token_ids) > 1 and short.token_ids == whole.token_ids
+    assert "leaves no room for an answer in the context of 16 tokens" in asked(16).error
+    with pytest.raises(UserError, match="context_tokens=4096 .*built for; give at most 1024"):
+        asked(4096)
