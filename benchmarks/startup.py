@@ -18,6 +18,7 @@ Leaves out on purpose: training speed.
 """
 
 import argparse
+import json
 import os
 import shutil
 import statistics
@@ -32,6 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PEER = Path(__file__).with_name("startup_peer.py")
 CONSTRAINTS = ROOT / "constraints" / "cpu.txt"
 REPEATS = 3
+LIMIT_S = 300
 ENVIRON = {
     **os.environ, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1",
     "WANDB_MODE": "disabled", "PYTHONWARNINGS": "ignore", "PIP_DISABLE_PIP_VERSION_CHECK": "1",
@@ -108,6 +110,9 @@ def first_step(tool: Tool, environment: Path) -> float:
                 command, cwd=folder, env=ENVIRON, stdout=said, stderr=subprocess.STDOUT
             )
             while not stepped(Path(folder)):
+                if time.perf_counter() - start > LIMIT_S:
+                    process.kill()
+                    raise RuntimeError(f"none within {LIMIT_S} s")
                 if process.poll() is not None and not stepped(Path(folder)):
                     said.seek(0)
                     raise RuntimeError(said.read().strip().splitlines()[-1][:200])
@@ -127,28 +132,36 @@ def stepped(folder: Path) -> bool:
 
 def measure(name: str, environment: Path) -> Found:
     """Install a tool and time its first steps."""
-    tool = TOOLS[name]
-    fresh = not environment.exists()
-    seconds = 0.0
-    if fresh:
-        subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
-        pip(environment, "-c", str(CONSTRAINTS), "torch")
-        before = megabytes(site(environment)), packages(environment)
-        start = time.perf_counter()
-        fault = pip(environment, "-c", str(CONSTRAINTS), tool.requirement)
-        seconds = time.perf_counter() - start
-        if fault:
-            return Found(name, seconds, 0.0, 0, [], fault)
-        size, count = megabytes(site(environment)) - before[0], packages(environment) - before[1]
-        if name == "llamafactory":
-            _without_cuda_builds(environment)
-    else:
-        size, count = megabytes(site(environment)), packages(environment)
+    noted = environment / "install.json"
+    if not noted.is_file():
+        if environment.exists():
+            shutil.rmtree(environment)  # of an install that did not end
+        found = _install(name, environment)
+        if found.fault:
+            return found
+        noted.write_text(json.dumps(found._asdict()), encoding="utf-8")
+    found = Found(**json.loads(noted.read_text(encoding="utf-8")))
     try:
-        steps = [first_step(tool, environment) for _ in range(REPEATS)]
+        steps = [first_step(TOOLS[name], environment) for _ in range(REPEATS)]
     except (RuntimeError, subprocess.CalledProcessError) as error:
-        return Found(name, seconds, size, count, [], f"no first step: {error}")
-    return Found(name, seconds, size, count, steps)
+        return found._replace(fault=f"no first step: {error}")
+    return found._replace(first_step_s=steps)
+
+
+def _install(name: str, environment: Path) -> Found:
+    """Time the install of a tool beside a torch that is there."""
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    fault = pip(environment, "-c", str(CONSTRAINTS), "torch")
+    if fault:
+        return Found(name, 0.0, 0.0, 0, [], f"torch: {fault}")
+    size, count = megabytes(site(environment)), packages(environment)
+    start = time.perf_counter()
+    fault = pip(environment, "-c", str(CONSTRAINTS), TOOLS[name].requirement)
+    seconds = time.perf_counter() - start
+    size, count = megabytes(site(environment)) - size, packages(environment) - count
+    if name == "llamafactory" and not fault:
+        _without_cuda_builds(environment)
+    return Found(name, seconds, size, count, [], fault)
 
 
 def _without_cuda_builds(environment: Path) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pellucid.base.own import function_of
+from pellucid.base.own import own_code, share
 from pellucid.schema.evidence import Evidence
 from pellucid.schema.record import Answer, Mode
 from pellucid.schema.rollout import Outcome, Rollout
@@ -43,8 +43,7 @@ ANSWERS: Mapping[str, str | None] = {
     "a large number": "9" * 5000,
 }
 """What models write, by what it is."""
-_GOLDS: Mapping[str, Answer | None] = {
-    "no gold": None,
+_GOLDS: Mapping[str, Answer] = {
     "a number": Answer("number", "7", (), 0.01),
     "a choice": Answer("choice", "B", ("7",)),
     "a text": Answer("text", "bar"),
@@ -77,8 +76,8 @@ def rollout(
 def check_reward(function: Function, **options: Any) -> None:
     """A reward `(rollout, evidence, **options)` gives a number in [0, 1] or None, whatever it sees.
 
-    Rollouts of every outcome, with and without gold and facts; each twice, for what it says may
-    depend on nothing else.
+    Rollouts of every outcome, with golds of several kinds, with and without facts; each twice, for
+    what it says may depend on nothing else.
 
     Raises:
         AssertionError: it does not; all faults are listed.
@@ -116,13 +115,14 @@ def check_scorer(
     written = {name: text for name, text in ANSWERS.items() if text and text.strip()}
     for name, text in written.items():
         for kind, gold in _GOLDS.items():
-            if gold is not None:
-                faults += _fault(f"{name}, gold {kind}", called, text, gold, options)
+            faults += _fault(f"{name}, gold {kind}", called, text, gold, options)
     for value, cases in ((1.0, right), (0.0, wrong)):
         for text, gold in cases:
-            said = called(text, gold, **options)
-            if said != value:
-                faults.append(f"{text!r} with gold {gold.gold!r}: {said!r}, wanted {value:g}")
+            at = f"{text!r} with gold {gold.gold!r}"
+            broken = _fault(at, called, text, gold, options)
+            if not broken and (said := called(text, gold, **options)) != value:
+                broken = [f"{at}: {said!r}, wanted {value:g}"]
+            faults += broken
     _refuse(called, faults)
 
 
@@ -159,7 +159,7 @@ def check_rows(function: Function, *, images: str | Path, **options: Any) -> int
 
 
 def _function(function: Function) -> Callable[..., Any]:
-    return function if callable(function) else function_of("function", str(function))
+    return function if callable(function) else own_code("function", str(function)).function
 
 
 def _rollouts() -> Iterable[tuple[str, Rollout, Evidence]]:
@@ -186,9 +186,11 @@ def _fault(
         said, again = called(asked, known, **options), called(asked, known, **options)
     except Exception as error:  # noqa: BLE001 - whatever it raises is what is reported
         return [f"{name}: raised {type(error).__name__}: {error}"[:200]]
-    if said is not None and not (isinstance(said, (int, float)) and 0 <= said <= 1):
-        return [f"{name}: {said!r}, wanted a number from 0 to 1 or None"[:200]]
-    return [] if again == said else [f"{name}: {said!r}, and {again!r} when asked again"]
+    try:
+        one, two = share(said), share(again)
+    except ValueError as error:
+        return [f"{name}: {error}, wanted a number from 0 to 1 or None"[:200]]
+    return [] if one == two else [f"{name}: {said!r}, and {again!r} when asked again"]
 
 
 def _refuse(function: Callable[..., Any], faults: list[str]) -> None:

@@ -24,6 +24,8 @@ def close(answer, gold, within=1.0):
 
 
 def test_sound_code_passes(tmp_path: Path) -> None:
+    # A record without gold is in no RL run.
+    testing.check_reward(lambda r, e: 1.0 if r.answer == e.answer.gold else 0.0)
     testing.check_reward(brief, most=3)
     testing.check_scorer(close, right=[("8", SEVEN)], wrong=[("9", SEVEN), ("-7", SEVEN)])
     (tmp_path / "mine.py").write_text("def free(rollout, evidence):\n    return None\n")
@@ -34,9 +36,8 @@ def test_sound_code_passes(tmp_path: Path) -> None:
     ("reward", "says"),
     [
         (lambda r, e: len(r.answer), "truncated: raised TypeError: object of type 'NoneType'"),
-        (lambda r, e: 1.0 if e.answer.gold == "7" else 0.0, "gold no gold: raised AttributeError"),
         (lambda r, e: e.facts["bars"][0]["value"] / 7, "raised KeyError: 'bars'"),
-        (lambda r, e: len(r.text) / 10, r"a sentence, gold no gold: 2\.6, wanted a number from 0"),
+        (lambda r, e: len(r.text) / 10, r"a sentence, gold a number: returned 2\.6, wanted"),
         (lambda r, e, seen=[]: seen.append(1) or 1 / len(seen), "and 0.5 when asked again"),
         (lambda r, e: float("nan"), "nan, wanted a number"),
         (lambda r, e: r.answer and float(r.answer.isdigit()), "'', wanted a number"),
@@ -57,7 +58,8 @@ def test_a_reward_that_a_run_would_refuse_is_told_why(reward, says: str) -> None
         (lambda a, g: float(a) == 7, {}, "a sentence, gold a number: raised ValueError"),
         (lambda a, g: a == g.gold, {"right": [("7.0", SEVEN)]}, "'7.0' with gold '7': False, wan"),
         (lambda a, g: True, {"wrong": [("8", SEVEN)]}, "'8' with gold '7': True, wanted 0"),
-        (lambda a, g: 2, {}, "2, wanted a number from 0 to 1"),
+        (lambda a, g: 2, {}, "returned 2, wanted a number from 0 to 1"),
+        (lambda a, g: 1 / (a != "8"), {"right": [("8", SEVEN)]}, "'8' with gold '7': raised Zero"),
     ],
 )
 def test_a_scorer_that_a_run_would_refuse_is_told_why(scorer, cases, says: str) -> None:

@@ -1,18 +1,28 @@
 """A user's own code: a function in a Python file, by `file.py:function`.
 
-The file is run once per process, under a name of its own, and known by the hash of its bytes. Left
-out on purpose: packages and installed modules. What a file imports is not hashed.
+The file is read once, run from those bytes under a name of its own, and known by their hash, so
+what is hashed is what runs. Left out on purpose: packages and installed modules. What a file
+imports is not hashed.
 """
 
-import importlib.util
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
 
 from pellucid.base.errors import Problem, UserError
-from pellucid.base.hashing import hash_file
+from pellucid.base.hashing import hash_bytes, hash_file
 from pellucid.base.lookup import did_you_mean
+
+
+class OwnCode(NamedTuple):
+    """A function of the user's."""
+
+    function: Callable[..., Any]
+    hash: str
+    """SHA-256 of the bytes that the function was made of."""
 
 
 def split(field: str, where: str) -> tuple[Path, str]:
@@ -40,8 +50,8 @@ def code_hash(field: str, where: str) -> str:
     return hash_file(split(field, where)[0])
 
 
-def function_of(field: str, where: str) -> Callable[..., Any]:
-    """The function itself; its file is run when this process sees it for the first time.
+def own_code(field: str, where: str) -> OwnCode:
+    """The function itself; its file is run when this process sees these bytes for the first time.
 
     Args:
         field: the field of the recipe, for messages.
@@ -51,23 +61,45 @@ def function_of(field: str, where: str) -> Callable[..., Any]:
         UserError: there is no such file or function, or the file cannot be run.
     """
     path, name = split(field, where)
-    module_name = f"pellucid_own_{hash_file(path)[:16]}"
-    module = sys.modules.get(module_name)
-    if module is None:
-        spec = importlib.util.spec_from_file_location(module_name, path)
-        assert spec is not None and spec.loader is not None, "a .py file has a loader"
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[module_name] = module
-        try:
-            spec.loader.exec_module(module)
-        except Exception as error:
-            del sys.modules[module_name]
-            rule = f"cannot be run: {type(error).__name__}: {error}"
-            raise UserError(Problem(field, where, rule, f"mend {path.name}")) from error
+    data = path.read_bytes()
+    known = hash_bytes(data)
+    module = _module(field, where, path, data, f"pellucid_own_{known[:16]}")
     function = vars(module).get(name)
     if not callable(function):
         there = [key for key, value in vars(module).items() if callable(value)]
         fix = did_you_mean(name, there)
         raise UserError(Problem(field, where, f"{path.name} has no function {name!r}", fix))
-    found: Callable[..., Any] = function
-    return found
+    return OwnCode(function, known)
+
+
+def _module(field: str, where: str, path: Path, data: bytes, name: str) -> ModuleType:
+    """The module that some bytes make; Python's own cache, which goes by time, is not asked."""
+    if name in sys.modules:
+        return sys.modules[name]
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    sys.modules[name] = module
+    try:
+        exec(compile(data, str(path), "exec"), vars(module))
+    except Exception as error:
+        del sys.modules[name]
+        rule = f"cannot be run: {type(error).__name__}: {error}"
+        raise UserError(Problem(field, where, rule, f"mend {path.name}")) from error
+    return module
+
+
+def share(said: object) -> float | None:
+    """What a function said, as a number in [0, 1] or None; numbers of numpy and torch count.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if said is None:
+        return None
+    value = -1.0
+    if not isinstance(said, (str, bytes, bytearray)):
+        with suppress(TypeError, ValueError):
+            value = float(said)  # type: ignore[arg-type]
+    if not 0 <= value <= 1:
+        raise ValueError(f"returned {said!r}")
+    return value

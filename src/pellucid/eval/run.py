@@ -86,7 +86,7 @@ def evaluate(
         "checkpoint_hash": checkpoint_hash,
         "renderer_hash": renderer_hash,
         "generator": generator.model_id,
-        "options": options.model_dump(mode="json"),
+        "options": _told(options),
     }
     total = sum(len(asked) * len(options.modes_of(task)) for task, asked in items.items())
     work = Work(options, stores, generator, folder, Progress(f"eval {checkpoint}", total))
@@ -111,6 +111,15 @@ def _check_names(options: EvalOptions, checkpoint: str) -> None:
     ]
     if problems:
         raise UserError(problems)
+
+
+def _told(options: EvalOptions) -> dict[str, Any]:
+    """The options; of a scorer's path only what does not depend on where it lies."""
+    told = options.model_dump(mode="json")
+    for task in told["tasks"].values():
+        if task.get("scorer"):
+            task["scorer"]["path"] = Path(task["scorer"]["path"]).name
+    return told
 
 
 def _begin(folder: Path, head: Mapping[str, Any]) -> None:

@@ -29,7 +29,7 @@ from pellucid.flow.report import LOG, read_lines
 from pellucid.flow.run import RECIPE
 from pellucid.flow.runs import open_run
 from pellucid.flow.workspace import check
-from pellucid.recipe import load
+from pellucid.recipe import load, to_yaml
 from pellucid.schema.artifact import Artifact
 from pellucid.store import TRAINED_ON, prefix, read_digest, write_digest
 
@@ -105,8 +105,7 @@ def _fill(
 
     loaded = checkpoint.load(checkpoint_folder(lineage[-1]))
     checkpoint.save(loaded.model, loaded.renderer, folder, half)
-    text = yaml.safe_dump(_portable(tree), sort_keys=False, allow_unicode=True, width=100)
-    write_text(folder / RECIPE, text)
+    write_text(folder / RECIPE, to_yaml(_portable(tree)))
     lines, every = _thinned(_log_lines(lineage))
     write_text(folder / LOG, "".join(lines))
     seen = _pictures(lineage)

@@ -103,6 +103,7 @@ def _mix(recipe: Recipe, name: str) -> Job:
 
 def _init(recipe: Recipe) -> Job:
     inputs = steps.model_inputs(recipe.model)
+    steps.check_context(recipe.model, recipe.eval.context_tokens)
     told = recipe.model.model_dump(mode="json", exclude={"path": True, "prompt": {"tokenizer"}})
     return Job(
         name="init",

@@ -3,6 +3,7 @@
 Rooms are imported inside the calls, so that planning a run imports neither torch nor the rooms.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,6 +130,21 @@ def model_inputs(options: ModelOptions) -> dict[str, str]:
             fix = "run make backbone, which puts it there"
         raise UserError(Problem("model.path", options.path, rule, fix))
     return {path.name: hash_file(path) for path in sorted(folder.glob("*")) if path.is_file()}
+
+
+def check_context(options: ModelOptions, context_tokens: int | None) -> None:
+    """Check that the checkpoint to start from holds conversations as long as evaluations ask.
+
+    Raises:
+        UserError: it was built for shorter ones.
+    """
+    if options.kind != "checkpoint" or context_tokens is None:
+        return
+    told = json.loads((resolve(options.path) / "config.json").read_text(encoding="utf-8"))
+    built = told["text_config"]["max_position_embeddings"]
+    if context_tokens > built:
+        rule, fix = "is more than the checkpoint was built for", f"give at most {built}"
+        raise UserError(Problem("eval.context_tokens", context_tokens, rule, fix))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,26 +12,29 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any, final
 
+from pellucid.base.errors import Problem, UserError
 from pellucid.base.lookup import pick
 from pellucid.eval.report import load_report
 from pellucid.flow.lines import say
 from pellucid.flow.provenance import code_version
 from pellucid.flow.report import LOG
-from pellucid.flow.trackers import TRACKERS, About, Tracker
+from pellucid.flow.trackers import TRACKERS, About, Open, Tracker
 from pellucid.recipe import Recipe
 from pellucid.schema.artifact import Artifact
 
 _EVERY_S = 1.0
 """How often a growing log is read."""
+_PATIENCE_S = 10.0
+"""How long the end of a job waits for a tracker."""
 
 
 @final
 class Tracking:
     """The trackers of one run."""
 
-    def __init__(self, trackers: Mapping[str, Tracker]) -> None:
+    def __init__(self, trackers: dict[str, Tracker]) -> None:
         """Tell these, by what the user called them."""
-        self._trackers = dict(trackers)
+        self._trackers = trackers
         self._told: dict[str, int] = {}
 
     @contextmanager
@@ -47,7 +50,9 @@ class Tracking:
             yield
         finally:
             ended.set()
-            thread.join()
+            thread.join(_PATIENCE_S)
+            if thread.is_alive():
+                self._slow()
 
     def job(self, artifact: Artifact) -> None:
         """Tell what a finished job left, as far as it was not told while it ran."""
@@ -61,16 +66,18 @@ class Tracking:
             found = {one.id: one.value for one in metrics if one.value is not None}
             self._tell(lambda tracker: tracker.numbers(found))
 
-    def close(self) -> None:
-        """Nothing more will come."""
-        self._tell(lambda tracker: tracker.close())
+    def close(self, failed: bool = False) -> None:
+        """Nothing more will come; whether the run was cut short."""
+        self._tell(lambda tracker: tracker.close(failed))
 
     def _follow(self, job: str, path: Path, ended: Event) -> None:
         told = 0  # bytes
         while not ended.wait(_EVERY_S):
-            with suppress(OSError), path.open("rb") as file:
-                # A job that goes on cuts its log back first; steps that were told are passed over.
-                told = file.seek(told if told <= path.stat().st_size else 0)
+            with suppress(OSError, ValueError), path.open("rb") as file:
+                # A job that goes on cuts its log back first. What was told is passed over by its
+                # step, so a log that is not the one that was read is read again from its start.
+                file.seek(max(0, told - 1))
+                told = told if told and file.read(1) == b"\n" else file.seek(0)
                 whole = file.read().rpartition(b"\n")
                 self._lines(job, whole[0] + whole[1])
                 told += len(whole[0] + whole[1])
@@ -90,8 +97,16 @@ class Tracking:
             try:
                 call(tracker)
             except Exception as error:  # noqa: BLE001 - of any kind, it must not end the run
-                del self._trackers[name]
-                say(f"  --track {name} is left out from here: {type(error).__name__}: {error}")
+                if self._trackers.pop(name, None) is not None:
+                    say(f"  --track {name} is left out from here: {type(error).__name__}: {error}")
+                    with suppress(Exception):
+                        tracker.close(failed=True)
+
+    def _slow(self) -> None:
+        """Leave out the trackers: one of them does not answer, and the run does not wait."""
+        for name in list(self._trackers):
+            del self._trackers[name]
+            say(f"  --track {name} is left out from here: no answer for {_PATIENCE_S:.0f} s")
 
 
 @contextmanager
@@ -104,20 +119,35 @@ def tracking(told: Sequence[str], recipe: Recipe, folder: Path) -> Iterator[Trac
         folder: the run's own folder.
 
     Raises:
-        UserError: there is no such tracker, or its package is not installed.
+        UserError: there is no such tracker, its package is not installed, or it does not open.
     """
-    about = About(recipe.name, folder, _settings(recipe)) if told else None
+    kinds = {one: pick(TRACKERS, one.partition(":")[0], "--track") for one in told}
+    about = About(recipe.name, folder, _settings(recipe) if told else {})
     opened: dict[str, Tracker] = {}
-    for one in told:
-        kind, _, where = one.partition(":")
-        connect = pick(TRACKERS, kind, "--track")
-        assert about is not None, "there is something to track"
-        opened[one] = connect(about, where)
-    found = Tracking(opened)
+    found, failed = Tracking(opened), True  # sees what is opened below
     try:
+        for one, connect in kinds.items():
+            opened[one] = _open(one, connect, about)
         yield found
+        failed = False
     finally:
-        found.close()
+        found.close(failed)
+
+
+def _open(told: str, connect: Open, about: About) -> Tracker:
+    """A tracker, open.
+
+    Raises:
+        UserError: it cannot be opened.
+    """
+    try:
+        return connect(about, told.partition(":")[2])
+    except UserError:
+        raise
+    except Exception as error:
+        rule = f"cannot be opened: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        fix = "check the address, or log in to it"
+        raise UserError(Problem("--track", told, rule, fix)) from error
 
 
 def _settings(recipe: Recipe) -> dict[str, str]:

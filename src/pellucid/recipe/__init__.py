@@ -4,7 +4,7 @@ One file per slice. Options classes of every plug-in kind live here too, so that
 validated without importing what it configures.
 """
 
-from pellucid.recipe.load import dump, json_schema, load
+from pellucid.recipe.load import dump, json_schema, load, to_yaml
 from pellucid.recipe.recipe import Recipe
 
-__all__ = ["Recipe", "dump", "json_schema", "load"]
+__all__ = ["Recipe", "dump", "json_schema", "load", "to_yaml"]

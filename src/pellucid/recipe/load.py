@@ -39,12 +39,17 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-_Loader.add_implicit_resolver(
-    # A number in YAML 1.2 and for everyone who writes 1e-5; YAML 1.1 takes it for a text.
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
+class _Dumper(yaml.SafeDumper):
+    """Safe YAML that `_Loader` reads as it was."""
+
+
+for _yaml in (_Loader, _Dumper):
+    _yaml.add_implicit_resolver(
+        # 1e-5 is a number to everyone but YAML 1.1. Only with a sign: 12e5 may be part of a hash.
+        "tag:yaml.org,2002:float",
+        re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+][0-9]+$"),
+        list("-+.0123456789"),
+    )
 
 
 def find(name: str, beside: Path | None = None) -> Path:
@@ -94,10 +99,15 @@ def validate(tree: Mapping[str, Any]) -> Recipe:
     return recipe
 
 
+def to_yaml(tree: Any) -> str:
+    """Plain values as YAML that a recipe's loader reads back as they are."""
+    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
 def dump(recipe: Recipe) -> str:
     """The resolved recipe as YAML; loading it gives an equal recipe."""
     tree = recipe.model_dump(mode="json")
-    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=100)
+    return to_yaml(tree)
 
 
 def json_schema() -> dict[str, Any]:

@@ -149,6 +149,23 @@ def model(recipe: Recipe) -> Iterator[Problem]:
         )
 
 
+def evaluation(recipe: Recipe) -> Iterator[Problem]:
+    """A shortened context holds an image and an answer, and is no longer than the model's."""
+    short = recipe.eval.context_tokens
+    if short is None:
+        return
+    at, answer = "eval.context_tokens", recipe.eval.max_new_tokens
+    least, most = answer, None
+    if recipe.model.kind == "build":
+        least, most = answer + recipe.model.images.max_patches, recipe.model.decoder.context_tokens
+    if short <= least:
+        rule = f"leaves no room for a question beside eval.max_new_tokens={answer}"
+        yield Problem(at, short, rule, f"raise it over {least}, or leave it out")
+    if most and short > most:
+        rule = f"exceeds model.decoder.context_tokens={most}"
+        yield Problem(at, short, rule, "lower it, or leave it out")
+
+
 def rl(recipe: Recipe) -> Iterator[Problem]:
     """The RL settings can act as they say (rule 6 of the design)."""
     options = recipe.rl
@@ -213,6 +230,7 @@ RULES: tuple[Callable[[Recipe], Iterator[Problem]], ...] = (
     names,
     sources,
     model,
+    evaluation,
     stages,
     held_out.stages,
     rl,

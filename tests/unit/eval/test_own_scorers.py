@@ -1,5 +1,7 @@
 """Scorers of the user's own: a function in a file, hashed, checked, part of the key of an eval."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,7 @@ def wild(answer, gold):
     return "yes"
 """
 FIELD = "eval.tasks.mine.scorer"
+SEVEN = Evidence(Answer("number", "7"))
 
 
 def said(text: str | None, outcome: Outcome = "answered") -> Rollout:
@@ -42,12 +45,11 @@ def mine(tmp_path: Path) -> Path:
 
 
 def test_it_decides_what_is_right_with_its_options(mine: Path) -> None:
-    seven = Evidence(Answer("number", "7"))
-    score = own_scorer(FIELD, f"{mine}:close", {})(said("8"), seven)
+    score = own_scorer(FIELD, f"{mine}:close", {})(said("8"), SEVEN)
     assert (score.status, score.value, score.scorer, score.extracted) == ("scored", 1.0, "own", "8")
-    assert own_scorer(FIELD, f"{mine}:close", {"within": 0.5})(said("8"), seven).value == 0.0
-    assert own_scorer(FIELD, f"{mine}:half", {})(said("8"), seven).value == 0.5
-    assert own_scorer(FIELD, f"{mine}:silent", {})(said("8"), seven).status == "undecided"
+    assert own_scorer(FIELD, f"{mine}:close", {"within": 0.5})(said("8"), SEVEN).value == 0.0
+    assert own_scorer(FIELD, f"{mine}:half", {})(said("8"), SEVEN).value == 0.5
+    assert own_scorer(FIELD, f"{mine}:silent", {})(said("8"), SEVEN).status == "undecided"
 
 
 def test_what_all_scorers_share_stays(mine: Path) -> None:
@@ -61,17 +63,47 @@ def test_what_all_scorers_share_stays(mine: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "answer", "says"),
+    ("function", "answer", "why"),
     [
-        ("wild", "1", r"scorer='wild' returned 'yes' \(answer '1', gold '7'\); return True, False"),
-        ("close", "much", r"scorer='close' raised ValueError: .*\(answer 'much', gold '7'\)"),
+        ("wild", "1", "returned 'yes'; return True, False, a number from 0 to 1, or None"),
+        ("close", "much", "raised ValueError: could not convert string to float: 'much'"),
+        ("silent", "1", "it cannot say"),
     ],
 )
-def test_a_function_that_misbehaves_is_one_clear_error(
-    mine: Path, function: str, answer: str, says: str
+def test_where_it_fails_the_answer_is_undecided_and_the_row_says_why(
+    mine: Path, function: str, answer: str, why: str
 ) -> None:
-    with pytest.raises(UserError, match=says):
-        own_scorer(FIELD, f"{mine}:{function}", {})(said(answer), Evidence(Answer("number", "7")))
+    score = own_scorer(FIELD, f"{mine}:{function}", {})(said(answer), SEVEN)
+    assert (score.status, score.value, score.why) == ("undecided", None, why)
+
+
+def test_one_that_fails_on_golds_is_refused_before_anything_is_asked(mine: Path) -> None:
+    golds = [Answer("number", "7"), Answer("text", "seven")]
+    assert own_scorer(FIELD, f"{mine}:close", {}, golds[:1])
+    with pytest.raises(UserError, match=r"scorer='close' raised ValueError: .*'seven'\); mend"):
+        own_scorer(FIELD, f"{mine}:close", {}, golds)
+    with pytest.raises(UserError, match="missing 1 required positional|unexpected keyword"):
+        own_scorer(FIELD, f"{mine}:half", {"most": 3}, golds)
+
+
+def test_numbers_of_numpy_count(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("import numpy as np\ndef near(a, g):\n    return np.isclose(float(a), 7)\n")
+    assert own_scorer(FIELD, f"{path}:near", {})(said("7.0"), SEVEN).value == 1.0
+
+
+def test_what_runs_is_what_was_hashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two files of one length and one time, as a fast script or rsync leaves them."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    path = tmp_path / "mine.py"
+    found = []
+    for value in ("0.5", "0.7"):
+        path.write_text(f"def half(a, g):\n    return {value}\n", encoding="utf-8")
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+        scorer = own_scorer(FIELD, f"{path}:half", {})
+        found.append((scorer(said("8"), SEVEN).value, scorer.hash))
+    assert [value for value, _ in found] == [0.5, 0.7] and found[0][1] != found[1][1]
+    assert not list(tmp_path.rglob("*.pyc")), "nothing is written beside the user's file"
 
 
 def test_a_function_that_is_not_there_is_named_before_anything_runs(mine: Path) -> None:

@@ -19,6 +19,7 @@ LINES = [
     {"step": 1, "loss": 2.0, "loss_by_mode": {"think": 2.5}},
 ]
 ID = "eval.final.charts.auto.all.accuracy"
+ODD = "eval.final.own.auto.domain-real%20world.accuracy"
 
 
 def tensorboard(folder: Path) -> dict[str, list[tuple[int, float]]]:
@@ -51,8 +52,8 @@ def tell(kind: str, folder: Path, where: str) -> None:
     tracker = TRACKERS[kind](About("mine", folder, ABOUT), where)
     for line in LINES:
         tracker.line("train.align", line["step"], {"loss": line["loss"]})  # type: ignore[arg-type, dict-item]
-    tracker.numbers({ID: 0.5, **{f"eval.{at}": 0.25 for at in range(250)}})
-    tracker.close()
+    tracker.numbers({ID: 0.5, ODD: 0.75, **{f"eval.{at}": 0.25 for at in range(250)}})
+    tracker.close(failed=False)
 
 
 def test_tensorboard_shows_each_job_and_a_second_telling_replaces_the_first(tmp_path: Path) -> None:
@@ -60,7 +61,7 @@ def test_tensorboard_shows_each_job_and_a_second_telling_replaces_the_first(tmp_
         tell("tensorboard", tmp_path, "")
     found = tensorboard(tmp_path / "tensorboard")
     assert found["train.align.loss"] == [(0, 2.5), (1, 2.0)]
-    assert found[f"numbers.{ID}"] == [(0, 0.5)] and len(found) == 252
+    assert found[f"numbers.{ID}"] == [(0, 0.5)] and len(found) == 253
 
 
 @pytest.mark.filterwarnings("ignore::Warning")
@@ -74,7 +75,8 @@ def test_mlflow_has_curves_numbers_and_the_recipe(
     tell("mlflow", tmp_path, f"file://{tmp_path}/server")
     history, params = mlflow(tmp_path / "server")
     assert history["train.align.loss"] == [(0, 2.5), (1, 2.0)] and history[ID] == [(0, 0.5)]
-    assert params["train.stages.0.modules.decoder"] == "0.001" and len(history) == 252
+    assert history[ODD.replace("%", "_")] == [(0, 0.75)]
+    assert params["train.stages.0.modules.decoder"] == "0.001" and len(history) == 253
 
 
 @pytest.mark.filterwarnings("ignore::Warning")
@@ -104,8 +106,8 @@ class Kept:
     def numbers(self, values: Any) -> None:
         self.told.append(tuple(values))
 
-    def close(self) -> None:
-        self.told.append(("closed",))
+    def close(self, failed: bool) -> None:
+        self.told.append(("closed", failed))
 
 
 def write(path: Path, lines: list[dict[str, Any]], end: str = "") -> None:
@@ -143,9 +145,64 @@ def test_a_tracker_that_fails_is_left_out_and_the_run_goes_on(
     with told.following("rl", tmp_path):
         settle(good, 2)
     told.close()
-    assert len(bad.told) == 1 and good.told[-1] == ("closed",)
+    assert bad.told[1:] == [("closed", True)] and good.told[-1] == ("closed", False)
     said = capsys.readouterr().err
     assert said.count("--track bad is left out from here: ConnectionError: the server") == 1
+
+
+def test_a_log_that_was_cut_and_has_grown_past_where_it_was_is_told_whole(tmp_path: Path) -> None:
+    kept, log = Kept(), tmp_path / "log.jsonl"
+    lines = [{"step": n, "loss": 10.0 ** -(n % 7)} for n in range(40)]
+    with Tracking({"kept": kept}).following("rl", tmp_path):
+        write(log, lines[:10])
+        settle(kept, 10)
+        write(log, [*lines[:5], {"step": 5, "loss": 0.123456789012345}, *lines[6:]])
+        settle(kept, 40)
+    assert [step for _, step, _ in kept.told] == list(range(40))
+
+
+class Slow(Kept):
+    """Answers after ten seconds."""
+
+    def line(self, job: str, step: int, values: Any) -> None:
+        time.sleep(10)
+
+
+def test_a_tracker_that_does_not_answer_holds_no_run_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pellucid.flow.tracking._PATIENCE_S", 0.2)
+    told = Tracking({"slow": Slow()})
+    write(tmp_path / "log.jsonl", LINES)
+    with told.following("rl", tmp_path):
+        time.sleep(1.5)
+    assert "--track slow is left out from here: no answer" in capsys.readouterr().err
+    told.close()
+
+
+def test_a_run_that_is_cut_short_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Kept()
+    monkeypatch.setitem(TRACKERS, "kept", lambda about, where: kept)  # type: ignore[arg-type]
+    with pytest.raises(KeyError), tracking(["kept"], load("smoke"), tmp_path):
+        raise KeyError
+    assert kept.told == [("closed", True)]
+
+
+@pytest.mark.filterwarnings("ignore::Warning")
+def test_a_tracker_that_does_not_open_is_one_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Kept()
+    monkeypatch.setitem(TRACKERS, "kept", lambda about, where: kept)  # type: ignore[arg-type]
+    told = ["kept", "mlflow:sqlite:///none.db"]
+    with (
+        pytest.raises(UserError, match="--track='mlflow:sqlite.*cannot be opened"),
+        tracking(told, load("smoke"), tmp_path),
+    ):
+        pass
+    assert kept.told == [("closed", True)], "what was open is closed"
 
 
 def test_an_unknown_tracker_is_refused_before_anything_runs(tmp_path: Path) -> None:

@@ -227,12 +227,33 @@ def test_own_code_and_its_inputs_start_at_the_recipe(tmp_path: Path) -> None:
     assert told["eval"]["tasks"]["charts"]["scorer"]["path"] == f"{tmp_path}/mine.py:close"
 
 
-@pytest.mark.parametrize("said", ["1e-05", "1E-5", "+1e-5", "0.00001"])
+@pytest.mark.parametrize("said", ["1e-05", "1E-5", "+1e-5", "0.00001", "1.0e-5", ".1e-4"])
 def test_a_number_with_an_exponent_is_a_number(said: str) -> None:
     own = f"rl.rewards.own={{mine: {{path: 'mine.py:brief', weight: 1, options: {{by: {said}}}}}}}"
     recipe = load("smoke", [own])
     assert recipe.rl is not None
     assert recipe.rl.rewards.own["mine"].options == {"by": 1e-5}
+
+
+@pytest.mark.parametrize("said", ["12e5", "1e-5", "1e+5", "1234e56", "0x1f", "1_000", "yes"])
+def test_a_text_that_looks_like_something_else_stays_a_text(said: str, tmp_path: Path) -> None:
+    given = tree()
+    given["data"]["sources"]["real"]["dataset"] = said
+    given["rl"]["rewards"]["own"] = {
+        "mine": {"path": "/mine.py:brief", "weight": 1, "options": {"by": said}}
+    }
+    recipe = validate(given)
+    (tmp_path / "again.yaml").write_text(dump(recipe), encoding="utf-8")
+    assert load(str(tmp_path / "again.yaml")) == recipe
+
+
+@pytest.mark.parametrize(
+    ("short", "says"),
+    [(16, "leaves no room for a question beside"), (4096, "exceeds model.decoder.context_tokens")],
+)
+def test_a_shortened_context_holds_what_is_asked(short: int, says: str) -> None:
+    with pytest.raises(UserError, match=f"eval.context_tokens={short} {says}"):
+        load("smoke", [f"eval.context_tokens={short}"])
 
 
 def test_every_field_has_a_doc_line() -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from pellucid.base.errors import PellucidError, Problem, UserError, boundary
 from pellucid.base.hashing import hash_file, hash_json
-from pellucid.base.own import code_hash, function_of, split
+from pellucid.base.own import code_hash, own_code, split
 from pellucid.base.paths import resolve
 from pellucid.data.rows import Rows, build_rows, image_folder, image_hashes
 from pellucid.recipe.data import PythonSource
@@ -73,7 +73,7 @@ def _rows(options: PythonSource) -> Rows:
 
 def _call(options: PythonSource) -> list[object]:
     """Every row; an error of the function is the user's, with how far it came."""
-    function = function_of(_FIELD, options.path)
+    function = own_code(_FIELD, options.path).function
     arguments: Mapping[str, Any] = {**options.options, **_inputs(options)}
     rows: list[object] = []
     try:

@@ -9,14 +9,14 @@ source's training records.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from pellucid.base.errors import Problem, UserError
 from pellucid.base.seeds import derive
 from pellucid.eval.tasks.base import Item
 from pellucid.recipe.eval import StoreTask
-from pellucid.schema.record import ImageRef, Part, Record, Turn
+from pellucid.schema.record import Answer, ImageRef, Part, Record, Turn
 from pellucid.score import KINDS, Checked, own_scorer, scorer_for
 from pellucid.store import Store
 
@@ -38,7 +38,7 @@ def items(name: str, options: StoreTask, store: Store, seed: int) -> list[Item]:
     records = [record for record in found if record.answer is not None]
     _refuse(name, options, records)
     guesses = majorities(store)
-    own = own_of(name, options)
+    own = own_of(name, options, [one.answer for one in records if one.answer])
     chosen = [_item(name, options, record, guesses, own) for record in records]
     if options.limit is None:
         return chosen
@@ -75,14 +75,21 @@ def majorities(store: Store) -> dict[str, str]:
     }
 
 
-def own_of(task: str, options: StoreTask) -> Checked | None:
+def own_of(task: str, options: StoreTask, golds: Iterable[Answer] = ()) -> Checked | None:
     """The user's scorer of a task; None when answers are scored by their kind.
 
+    Args:
+        task: its name, for messages.
+        options: of the task.
+        golds: that the scorer is tried on first.
+
     Raises:
-        UserError: there is no such file or function, or the file cannot be run.
+        UserError: there is no such file or function, it cannot be run, or fails on a gold.
     """
     own = options.scorer
-    return own_scorer(f"eval.tasks.{task}.scorer", own.path, own.options) if own else None
+    if own is None:
+        return None
+    return own_scorer(f"eval.tasks.{task}.scorer", own.path, own.options, golds)
 
 
 def _item(

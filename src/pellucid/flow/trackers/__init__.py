@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from pellucid.flow.trackers import mlflow, tensorboard, wandb
-from pellucid.flow.trackers.base import About, Open, Tracker, Values
+from pellucid.flow.trackers.base import About, Open, Tracker
 
-__all__ = ["TRACKERS", "About", "Tracker", "Values"]
+__all__ = ["TRACKERS", "About", "Open", "Tracker"]
 
 TRACKERS: Mapping[str, Open] = {
     "mlflow": mlflow.connect,

@@ -37,8 +37,8 @@ class Tracker(Protocol):
         """Final numbers by the ids that the report has them under."""
         ...
 
-    def close(self) -> None:
-        """Nothing more will come."""
+    def close(self, failed: bool) -> None:
+        """Nothing more will come; whether the run was cut short."""
         ...
 
 

@@ -33,7 +33,7 @@ class _TensorBoard:
             writer.add_event(_event(name, value, 0))
         writer.flush()
 
-    def close(self) -> None:
+    def close(self, failed: bool) -> None:
         for writer in self._writers.values():
             writer.close()
 

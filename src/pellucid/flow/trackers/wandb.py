@@ -28,8 +28,8 @@ class _Wandb:
     def numbers(self, values: Values) -> None:
         self._run.summary.update(dict(values))
 
-    def close(self) -> None:
-        self._run.finish()
+    def close(self, failed: bool) -> None:
+        self._run.finish(exit_code=int(failed))
 
 
 def connect(about: About, where: str) -> Tracker:

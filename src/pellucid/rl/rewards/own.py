@@ -12,7 +12,7 @@ from typing import Any, final
 
 from pellucid.base.errors import Problem, UserError
 from pellucid.base.hashing import hash_json
-from pellucid.base.own import code_hash, function_of
+from pellucid.base.own import own_code, share
 from pellucid.recipe.rl import OwnReward, Rewards
 from pellucid.schema.evidence import Evidence
 from pellucid.schema.rollout import Rollout
@@ -46,12 +46,14 @@ class Own:
             raise UserError(
                 Problem(at, self.function.__name__, rule, "mend the function")
             ) from error
-        if said is None:
+        try:
+            value = share(said)
+        except ValueError as error:
+            rule, fix = f"{error} (rollout {rollout.request_id})", "return a number from 0 to 1"
+            raise UserError(Problem(at, self.function.__name__, rule, fix)) from None
+        if value is None:
             return Score("unscored", None, self.name, self.hash, why="it cannot say")
-        if isinstance(said, (int, float)) and 0 <= said <= 1:
-            return Score("scored", float(said), self.name, self.hash)
-        rule = f"returned {said!r} (rollout {rollout.request_id})"
-        raise UserError(Problem(at, self.function.__name__, rule, "return a number from 0 to 1"))
+        return Score("scored", value, self.name, self.hash)
 
 
 def own_terms(options: Rewards, planned: Mapping[str, str] | None = None) -> dict[str, Own]:
@@ -82,12 +84,7 @@ def own_hashes(options: Rewards) -> dict[str, str]:
 
 
 def _term(name: str, own: OwnReward) -> Own:
-    function = function_of(f"rl.rewards.own.{name}.path", own.path)
-    return Own(name, function, dict(own.options), _hash(name, own))
-
-
-def _hash(name: str, own: OwnReward) -> str:
-    code = code_hash(f"rl.rewards.own.{name}.path", own.path)
+    code = own_code(f"rl.rewards.own.{name}.path", own.path)
     function = own.path.rpartition(":")[2]
-    told = {"code": code, "function": function, "options": own.options, "version": VERSION}
-    return hash_json({"scorer": name, **told})
+    told = {"code": code.hash, "function": function, "options": own.options, "version": VERSION}
+    return Own(name, code.function, dict(own.options), hash_json({"scorer": name, **told}))
