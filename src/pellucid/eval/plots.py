@@ -32,8 +32,21 @@ class Point(NamedTuple):
     """Low, value, high; generated tokens per answer."""
 
 
+def front(points: Sequence[Point], task: str) -> list[Point]:
+    """A task's modes that no cheaper one equals, cheapest first: what more tokens buy."""
+    found: list[Point] = []
+    own = [point for point in points if point.task == task]
+    for point in sorted(own, key=lambda one: (one.tokens[1], -one.accuracy[1])):
+        if not found or point.accuracy[1] > found[-1].accuracy[1]:
+            found.append(point)
+    return found
+
+
 def accuracy_against_tokens(points: Sequence[Point]) -> bytes:
-    """Scatter with both intervals: colour is the mode, shape is the task; SVG."""
+    """Scatter with both intervals: colour is the mode, shape is the task; SVG.
+
+    A line per task joins its front.
+    """
     modes = list(dict.fromkeys(point.mode for point in points))
     tasks = list(dict.fromkeys(point.task for point in points))
     with _style():
@@ -53,6 +66,9 @@ def accuracy_against_tokens(points: Sequence[Point]) -> bytes:
                 linewidth=1,
                 capsize=2,
             )
+        for task in tasks:
+            line = [(point.tokens[1], point.accuracy[1]) for point in front(points, task)]
+            axes.plot(*zip(*line, strict=True), color="#9ca3af", linewidth=1, zorder=0)
         axes.set_ylim(-0.03, 1.03)
         axes.set_xlim(left=0)
         # The legend lists each mode and each task once, not every pair of them.

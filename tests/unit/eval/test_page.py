@@ -27,7 +27,7 @@ from pellucid.eval.page import (
 )
 from pellucid.eval.page_stages import stages
 from pellucid.eval.page_view import short
-from pellucid.eval.plots import COLOURS
+from pellucid.eval.plots import COLOURS, Point, front
 from pellucid.schema.report import Metric, Report
 from pellucid.schema.verdict import CheckResult, Verdict
 
@@ -240,6 +240,17 @@ def test_equal_input_gives_equal_bytes_and_timing_changes_only_timing(
     _, after = rendered(slower, tmp_path / "slower")
     assert before["timing"] != after["timing"]
     assert {**before, "timing": 0} == {**after, "timing": 0}
+
+
+def test_the_front_holds_what_more_tokens_buy() -> None:
+    def point(mode: str, accuracy: float, tokens: float, task: str = "charts") -> Point:
+        return Point(task, mode, (0.0, accuracy, 1.0), (0.0, tokens, 99.0))
+
+    points = [point("think", 0.6, 40), point("auto", 0.7, 20), point("nothink", 0.4, 5)]
+    other = point("nothink", 0.9, 1, "shapes")
+    assert [one.mode for one in front([*points, other], "charts")] == ["nothink", "auto"]
+    dear = [point("nothink", 0.4, 5), point("auto", 0.4, 5), point("think", 0.8, 40)]
+    assert [one.mode for one in front(dear, "charts")] == ["nothink", "think"]
 
 
 def test_the_validation_loss_stands_in_the_picture_of_its_stage(tmp_path: Path) -> None:
