@@ -31,8 +31,10 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("first") / "my-model"
     made = pellucid("init", path.name, cwd=path.parent)
     assert made.returncode == 0, made.stderr
-    assert "pellucid run recipe.yaml" in made.stdout
-    assert max(map(len, made.stdout.splitlines())) <= 80
+    told = [line.split() for line in made.stdout.splitlines() if line.startswith("  ")][-4:]
+    assert [words[1] for words in told] == ["data", "plan", "run", "chat"]
+    checked = subprocess.run(told[0], cwd=path.parent, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, f"as it is printed: {checked.stderr}"
     return path
 
 

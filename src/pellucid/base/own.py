@@ -6,8 +6,9 @@ imports is not hashed.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -86,6 +87,21 @@ def _module(field: str, where: str, path: Path, data: bytes, name: str) -> Modul
         rule = f"cannot be run: {type(error).__name__}: {error}"
         raise UserError(Problem(field, where, rule, f"mend {path.name}")) from error
     return module
+
+
+def takes(field: str, where: str, code: OwnCode, given: int, options: Mapping[str, Any]) -> None:
+    """Check that a function takes so many arguments and these options.
+
+    Raises:
+        UserError: it does not.
+    """
+    with suppress(ValueError):  # some built-ins have no signature
+        sign = signature(code.function)
+        try:
+            sign.bind(*([None] * given), **options)
+        except TypeError as error:
+            rule = f"cannot be called with {given} arguments and its options: {error}"
+            raise UserError(Problem(field, where, rule, f"it is {where}{sign}")) from None
 
 
 def share(said: object) -> float | None:

@@ -39,7 +39,7 @@ def list_models(home: Home = DEFAULT_HOME, json_: Json = False) -> None:
 def show(model: Reference, home: Home = DEFAULT_HOME, json_: Json = False) -> None:
     """Show one version: where it lies, its verdict, its lineage.
 
-    Example: pellucid catalog show smoke@candidate
+    Example: pellucid catalog show smoke
     """
     from pellucid.release.catalog import Catalog
 

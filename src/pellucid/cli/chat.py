@@ -49,7 +49,7 @@ def chat(
 
     On a terminal the answer streams and thinking is dimmed; elsewhere only the answer is printed.
 
-    Example: pellucid chat smoke@candidate --image chart.png "How many bars are there?"
+    Example: pellucid chat smoke --image chart.png "How many bars are there?"
     """
     from pellucid.flow.chat import Settings, open_conversation, read_picture
 

@@ -13,7 +13,7 @@ def evaluate(
 ) -> None:
     """Evaluate a model on a recipe's tasks and modes.
 
-    Example: pellucid eval smoke@candidate smoke
+    Example: pellucid eval smoke smoke
     """
     from pellucid.flow.judge import evaluate_model
     from pellucid.flow.summary import metric_rows

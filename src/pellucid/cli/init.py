@@ -1,6 +1,8 @@
 """`pellucid init`: a folder to begin with."""
 
+import sys
 from pathlib import Path
+from shutil import which
 from typing import Annotated
 
 import typer
@@ -28,8 +30,11 @@ def init(
     print(f"made {folder}")
     print("  recipe.yaml, rows.json with its pictures, copies of the shipped recipes\n")
     print("next:")
-    print(f"  cd {folder}")
-    print("  pellucid data check rows.json     # what the file is, what is wrong with it")
-    print("  pellucid plan recipe.yaml         # the jobs of the recipe")
-    print("  pellucid run recipe.yaml          # train, evaluate, report")
-    print("  pellucid chat mine --mode nothink --image images/nlvr/test-4090-0-0.png")
+    command = sys.argv[0] if "/" in sys.argv[0] and not which("pellucid") else "pellucid"
+    for words in (
+        f"data check {folder}/rows.json",
+        f"plan {folder}/recipe.yaml",
+        f"run {folder}/recipe.yaml",
+        f"chat mine --mode nothink --image {folder}/images/nlvr/test-4090-0-0.png",
+    ):
+        print(f"  {command} {words}")

@@ -9,7 +9,8 @@ RecipeName = Annotated[
     str, typer.Argument(help="A shipped recipe's name, or a YAML file.", metavar="RECIPE")
 ]
 ModelName = Annotated[
-    str, typer.Argument(help="A checkpoint folder, or name@alias in the catalog.", metavar="MODEL")
+    str,
+    typer.Argument(help="A checkpoint folder, a name in the catalog, name@alias.", metavar="MODEL"),
 ]
 Sets = Annotated[
     list[str] | None,

@@ -24,7 +24,7 @@ def serve(
 ) -> None:
     """Serve a model at /v1/chat/completions.
 
-    Example: pellucid serve smoke@candidate --port 8000
+    Example: pellucid serve smoke --port 8000
     """
     from pellucid.flow.serving import serve_model
     from pellucid.recipe import load

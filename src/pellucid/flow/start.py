@@ -19,6 +19,7 @@ FIRST = """\
 # replaces the one there. `pellucid recipe show recipe.yaml` prints the whole.
 extends: recipes/finetune.yaml
 name: mine
+# The licence is that of the example rows; with rows of your own, write theirs.
 data:
   sources:
     own: {path: rows.json, dataset: my-rows, licence: CC-BY-4.0 AND MIT}

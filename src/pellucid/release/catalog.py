@@ -219,7 +219,12 @@ def _by_alias(known: Sequence[Entry], alias: str, reference: str) -> Entry:
             return entry
     aliases = {name for entry in known for name in entry.aliases}
     rule = "is an alias that points nowhere"
-    raise _unknown("model", reference, rule, did_you_mean(alias, aliases))
+    fix = (
+        did_you_mean(alias, aliases)
+        if aliases
+        else f"no version of it has one; say {reference.partition('@')[0]}"
+    )
+    raise _unknown("model", reference, rule, fix)
 
 
 def _by_hash(known: Sequence[Entry], prefix: str, reference: str) -> Entry:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pellucid.base.errors import Problem, UserError
-from pellucid.base.own import own_code, share
+from pellucid.base.own import own_code, share, takes
 from pellucid.schema.record import Answer
 from pellucid.score.base import AnswerScorer, Checked, Judgement
 
@@ -40,6 +40,7 @@ def own_scorer(
     """
     code = own_code(f"{field}.path", path)
     name = path.rpartition(":")[2]
+    takes(f"{field}.options", name, code, 2, options)
     told = {"code": code.hash, "function": name, "options": dict(options)}
     for gold in golds:
         _, fault = _call(code.function, options, gold.gold, gold)

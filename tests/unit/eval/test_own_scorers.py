@@ -82,8 +82,11 @@ def test_one_that_fails_on_golds_is_refused_before_anything_is_asked(mine: Path)
     assert own_scorer(FIELD, f"{mine}:close", {}, golds[:1])
     with pytest.raises(UserError, match=r"scorer='close' raised ValueError: .*'seven'\); mend"):
         own_scorer(FIELD, f"{mine}:close", {}, golds)
-    with pytest.raises(UserError, match="missing 1 required positional|unexpected keyword"):
-        own_scorer(FIELD, f"{mine}:half", {"most": 3}, golds)
+    says = (
+        r"scorer\.options='close' cannot be called .*'witin'; it is close\(answer, gold, within=1"
+    )
+    with pytest.raises(UserError, match=says):
+        own_scorer(FIELD, f"{mine}:close", {"witin": 3})
 
 
 def test_numbers_of_numpy_count(tmp_path: Path) -> None:

@@ -91,6 +91,14 @@ def test_a_path_that_leads_nowhere(tmp_path: Path, path: str, says: str) -> None
         own_terms(Rewards(own={"mine": own}))
 
 
+def test_an_option_that_it_does_not_take_shows_when_the_run_is_planned(tmp_path: Path) -> None:
+    says = (
+        r"mine\.options='brief' cannot be called .*'moost'; it is brief\(rollout, evidence, most=20"
+    )
+    with pytest.raises(UserError, match=says):
+        own_hashes(options(tmp_path, "brief", options={"moost": 1}))
+
+
 def test_a_shipped_name_is_taken(tmp_path: Path) -> None:
     path = f"{tmp_path}/mine.py:brief"
     with pytest.raises(UserError, match="'length' is the name of a shipped term"):

@@ -12,7 +12,7 @@ from typing import Any, final
 
 from pellucid.base.errors import Problem, UserError
 from pellucid.base.hashing import hash_json
-from pellucid.base.own import own_code, share
+from pellucid.base.own import own_code, share, takes
 from pellucid.recipe.rl import OwnReward, Rewards
 from pellucid.schema.evidence import Evidence
 from pellucid.schema.rollout import Rollout
@@ -84,7 +84,9 @@ def own_hashes(options: Rewards) -> dict[str, str]:
 
 
 def _term(name: str, own: OwnReward) -> Own:
-    code = own_code(f"rl.rewards.own.{name}.path", own.path)
+    at = f"rl.rewards.own.{name}"
+    code = own_code(f"{at}.path", own.path)
     function = own.path.rpartition(":")[2]
+    takes(f"{at}.options", function, code, 2, own.options)
     told = {"code": code.hash, "function": function, "options": own.options, "version": VERSION}
     return Own(name, code.function, dict(own.options), hash_json({"scorer": name, **told}))
