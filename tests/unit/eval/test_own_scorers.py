@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.unit.own_code import planned_slice
 
 from pellucid.base.errors import UserError
 from pellucid.flow.plan import Choices, plan_jobs
@@ -117,16 +118,9 @@ def test_a_function_that_is_not_there_is_named_before_anything_runs(mine: Path) 
 
 def test_code_and_options_are_part_of_the_key_and_the_place_is_not(tmp_path: Path) -> None:
     def key(folder: Path, code: str = CODE, within: float = 1.0) -> object:
-        folder.mkdir(exist_ok=True)
-        (folder / "mine.py").write_text(code, encoding="utf-8")
-        (folder / "recipe.yaml").write_text(
-            "extends: smoke\nname: own\neval: {tasks: {charts: {scorer: {path: 'mine.py:close', "
-            f"options: {{within: {within}}}}}}}}}}}\n",
-            encoding="utf-8",
-        )
-        jobs = plan_jobs(load(str(folder / "recipe.yaml")), Choices("cpu", "float32", ""))
-        (job,) = [job for job in jobs if job.name == "eval.rl"]
-        return job.slice
+        scorer = f"{{path: 'mine.py:close', options: {{within: {within}}}}}"
+        told = f"eval: {{tasks: {{charts: {{scorer: {scorer}}}}}}}"
+        return planned_slice(folder, code, told, "eval.rl")
 
     first = key(tmp_path / "a")
     assert key(tmp_path / "b") == first

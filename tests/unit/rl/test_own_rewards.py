@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from tests.unit.own_code import planned_slice
 
 from pellucid.base.errors import UserError
-from pellucid.flow.plan import Choices, plan_jobs
 from pellucid.recipe import load
 from pellucid.recipe.rl import OwnReward, Rewards
 from pellucid.rl.rewards import own_hashes, own_terms, reward
@@ -115,20 +115,9 @@ def test_an_edit_while_the_run_is_under_way_is_refused(tmp_path: Path) -> None:
 
 
 def test_code_and_options_are_part_of_the_key_and_the_place_is_not(tmp_path: Path) -> None:
-    def key(folder: Path, code: str = CODE, most: int = 20) -> tuple[object, dict[str, str]]:
-        folder.mkdir(exist_ok=True)
-        (folder / "mine.py").write_text(code, encoding="utf-8")
-        (folder / "recipe.yaml").write_text(
-            "extends: smoke\nname: own\nrl: {rewards: {own: {mine: {path: 'mine.py:brief', "
-            f"weight: 0.5, options: {{most: {most}}}}}}}}}}}\n",
-            encoding="utf-8",
-        )
-        recipe = load(str(folder / "recipe.yaml"))
-        assert recipe.rl is not None
-        (job,) = [
-            job for job in plan_jobs(recipe, Choices("cpu", "float32", "")) if job.type == "rl"
-        ]
-        return job.slice, own_hashes(recipe.rl.rewards)
+    def key(folder: Path, code: str = CODE, most: int = 20) -> object:
+        own = f"{{path: 'mine.py:brief', weight: 0.5, options: {{most: {most}}}}}"
+        return planned_slice(folder, code, f"rl: {{rewards: {{own: {{mine: {own}}}}}}}", "rl")
 
     first = key(tmp_path / "a")
     assert key(tmp_path / "b") == first
