@@ -7,7 +7,7 @@ from pellucid.recipe import load
 
 
 def planned_slice(folder: Path, code: str, slices: str, job: str) -> object:
-    """The slice of one job of a recipe that extends `smoke`, with the code in `mine.py` beside it."""
+    """The slice of one job of a recipe that extends `smoke`, with the code as `mine.py` beside."""
     folder.mkdir(exist_ok=True)
     (folder / "mine.py").write_text(code, encoding="utf-8")
     (folder / "recipe.yaml").write_text(f"extends: smoke\nname: own\n{slices}\n", encoding="utf-8")

@@ -8,8 +8,13 @@ import pytest
 from tests.unit.own_code import planned_slice
 
 from pellucid.base.errors import UserError
+from pellucid.eval.rescore import rescore
+from pellucid.eval.rows import load_rows
+from pellucid.eval.run import evaluate
 from pellucid.flow.plan import Choices, plan_jobs
 from pellucid.recipe import load
+from pellucid.recipe.eval import StoreTask
+from pellucid.recipe.own import OwnFunction
 from pellucid.schema.evidence import Evidence
 from pellucid.schema.record import Answer
 from pellucid.schema.rollout import Outcome, Rollout
@@ -126,3 +131,26 @@ def test_code_and_options_are_part_of_the_key_and_the_place_is_not(tmp_path: Pat
     assert key(tmp_path / "b") == first
     assert key(tmp_path / "a", CODE + "\n# changed\n") != first
     assert key(tmp_path / "a", within=2.0) != first
+
+
+def test_an_evaluation_goes_on_and_is_rescored_wherever_the_file_lies(
+    stores, table, options, tmp_path
+) -> None:
+    def told(folder: str):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        path = tmp_path / folder / "mine.py"
+        path.write_text(CODE, encoding="utf-8")
+        own = OwnFunction(path=f"{path}:half")
+        return options(tasks={"mine": StoreTask(source="set", scorer=own)}), path
+
+    (first, path), (moved, _) = told("a"), told("b")
+    folder = tmp_path / "run"
+    evaluate(first, stores, table(), "long", "c" * 64, folder)
+    evaluate(moved, stores, table(), "long", "c" * 64, folder)
+    rows = load_rows(folder)
+    assert {row["scorer"] for row in rows} == {"own"} and 0.5 in {row["score"] for row in rows}
+    with pytest.raises(UserError, match=r"mine\.scorer='mine.py:half' is not given"):
+        rescore(folder, stores, tmp_path / "again")
+    own = {"mine": own_scorer(FIELD, f"{path}:half", {})}
+    rescore(folder, stores, tmp_path / "again", own)
+    assert load_rows(tmp_path / "again") == rows
