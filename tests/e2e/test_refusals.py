@@ -121,6 +121,19 @@ def test_an_image_outside_the_folder(tmp_path: Path) -> None:
     refused(tmp_path, write_own(tmp_path, [row(image="../../etc/passwd")]), "../../etc/passwd")
 
 
+def test_rows_that_cannot_be_evaluated_are_told_before_anything_is_trained(tmp_path: Path) -> None:
+    rows = row()
+    del rows["answer"]
+    path = write_own(tmp_path, [rows])
+    tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    stage = {"name": "own", "mix": "instruct", "modules": {"projector": 1e-3}}
+    size = {"pack": {"max_tokens": 512, "max_patches": 512}, "batch_records": 1}
+    tree["train"] = {"stages": [{**stage, **size}]}
+    path.write_text(yaml.safe_dump(tree), encoding="utf-8")
+    said = refused(tmp_path, path, "eval.tasks.mine=", "finds no train records of mine with a gold")
+    assert "mix.instruct" in said and "train.own" not in said
+
+
 def test_a_typo_in_a_recipe(tmp_path: Path) -> None:
     recipe = tmp_path / "r.yaml"
     recipe.write_text("extends: smoke\nname: r\nrl: {lerning_rate: 1}\n", encoding="utf-8")

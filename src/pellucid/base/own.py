@@ -37,8 +37,8 @@ def split(field: str, where: str) -> tuple[Path, str]:
     if not colon or path.suffix != ".py" or not function.isidentifier():
         raise UserError(Problem(field, where, "names no function", "write file.py:function"))
     if not path.is_file():
-        rule = "names a file that is not there"
-        raise UserError(Problem(field, where, rule, "give its path, relative to the recipe"))
+        rule, fix = "names a file that is not there", "give its path; a recipe's starts beside it"
+        raise UserError(Problem(field, where, rule, fix))
     return path, function
 
 

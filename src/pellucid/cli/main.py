@@ -75,6 +75,21 @@ class Interrupted(BaseException):
     """Ctrl-C, as an exception that no library on the way catches."""
 
 
+KEEPING = ("run", "eval")
+"""Verbs that go on where they stopped."""
+
+
+def _stopped(arguments: list[str]) -> str:
+    """What to say after Ctrl-C: a promise only where it holds.
+
+    >>> _stopped(["serve", "smoke"])
+    'stopped'
+    """
+    if next(iter(arguments), "") in KEEPING:
+        return "stopped; what is finished is saved, run the same command again to go on"
+    return "stopped"
+
+
 def _interrupt(signum: int, frame: FrameType | None) -> None:
     raise Interrupted
 
@@ -90,8 +105,7 @@ def main() -> None:
             print(f"pellucid: {line}", file=sys.stderr)
         sys.exit(2)
     except (Interrupted, KeyboardInterrupt):
-        told = "stopped; what is finished is saved, run the same command again to go on"
-        print(f"\npellucid: {told}", file=sys.stderr)
+        print(f"\npellucid: {_stopped(sys.argv[1:])}", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
         # The reader of our output went away (`| head`): no message, and none from the interpreter.

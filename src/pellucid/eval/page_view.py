@@ -22,6 +22,8 @@ from pellucid.schema.report import Metric, Report
 TEMPLATE = "page.html.jinja"
 COLUMNS = ("accuracy", "tokens", "truncated", "malformed")
 """Metrics of the accuracy table, those that a report has."""
+UNJUDGED = ("undecided", "unscored")
+"""Shares of answers that count in no accuracy; columns where there is one."""
 CHOICES = (
     ("gain of thinking", "think", "gain"),
     ("auto thinks", "auto", "chose_think"),
@@ -140,6 +142,11 @@ def table(report: Report) -> Table:
     tasks = dict.fromkeys(task for task, _, _ in found)
     modes = tuple(dict.fromkeys(mode for _, _, mode in found))
     columns = tuple(name for name in COLUMNS if any(name in cell for cell in found.values()))
+    columns += tuple(
+        name
+        for name in UNJUDGED
+        if any(name in cell and cell[name].value for cell in found.values())
+    )
 
     def pick(task: str, group: str, mode: str, name: str) -> Metric | None:
         return found.get((task, group, mode), {}).get(name)

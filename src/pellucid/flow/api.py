@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from pellucid.base.errors import Problem, UserError
+from pellucid.base.errors import Problem, UserError, boundary
 from pellucid.flow.run import Selection
 from pellucid.flow.run import run as run_jobs
 from pellucid.flow.summary import Summary, summarise
@@ -102,12 +102,13 @@ class Model:
 
         Raises:
             UserError: the question is empty or too long, or a picture is not one.
-            OSError: a picture cannot be read.
+            DiskError: a picture cannot be read.
         """
         from pellucid.flow.chat import Settings, read_picture
 
         given = [image] if isinstance(image, (str, Path, bytes)) else list(image)
-        pictures = [one if isinstance(one, bytes) else read_picture(Path(one)) for one in given]
+        with boundary("reading"):
+            pictures = [one if isinstance(one, bytes) else read_picture(Path(one)) for one in given]
         settings = Settings(mode, max_tokens, temperature, seed)
         rollout = self._conversation.ask(text, pictures, settings).rollout()
         if rollout.finish_reason == "error":

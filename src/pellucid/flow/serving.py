@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pellucid.flow.lines import say
 from pellucid.flow.models import find_model
 from pellucid.recipe.serve import ServeOptions
 
@@ -17,6 +18,7 @@ def serve_model(reference: str, home: Path, options: ServeOptions, slots: int) -
     from pellucid.serve.app import create_app
     from pellucid.serve.server import run_server
 
+    say(f"loading {model.name} ...")
     engine = Engine.load(model.folder, slots=slots)
     audit = home / "audit" / f"{model.name}.jsonl"
     run_server(create_app(engine, options, model.name, audit), options.host, options.port)

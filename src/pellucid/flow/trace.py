@@ -30,6 +30,8 @@ from pellucid.schema.artifact import Artifact
 _POINT = re.compile(r"(?P<curve>.+)\[(?P<step>\d+)\]")
 
 Row = dict[str, Any]
+_LEFT_OUT = ("unscored", "failed")
+"""Counts of rows that a number leaves out; told where there are some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,8 @@ class Trace:
         """For people, lines within 80 columns where the content allows."""
         told = ", ".join(
             f"{name} {_short(self.number[name])}"
-            for name in ("value", "low", "high", "n", "method", "seed")
-            if self.number.get(name) is not None
+            for name in ("value", "low", "high", "n", *_LEFT_OUT, "method", "seed")
+            if self.number.get(name) is not None and (name not in _LEFT_OUT or self.number[name])
         )
         lines = [self.id, f"  {told}", "", f"rows ({len(self.rows)}):"]
         lines += [f"  {_line(row)}" for row in self.rows[:rows]]
@@ -286,6 +288,8 @@ def _line(row: Row) -> str:
     """The telling part of a row."""
     if "outcome" in row:
         score = row.get("score", row.get("reward", row.get("accuracy")))
+        if score is None and row.get("why"):
+            score = f"{row['status']} ({row['why']})"
         text = json.dumps(row.get("text", ""), ensure_ascii=False)
         return f"{str(row.get('record', ''))[:SHORT]}  {row['outcome']:<10} {score}  {text}"[:78]
     return json.dumps(row, ensure_ascii=False)[:400]

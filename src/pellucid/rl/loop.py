@@ -16,13 +16,14 @@ checkpoint. Killed at any instant and called again, the job ends with the same b
 
 import sys
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
 import torch
 
-from pellucid.base.errors import boundary
+from pellucid.base.errors import Problem, UserError, boundary
 from pellucid.base.hashing import canonical_json, hash_json
 from pellucid.base.paths import remove_tree, write_bytes
 from pellucid.base.progress import Progress
@@ -35,7 +36,7 @@ from pellucid.rl.policy import Policy
 from pellucid.rl.probe import PROBE
 from pellucid.rl.prompts import Entry, Prompts, survey, write_left
 from pellucid.rl.rewards import own_terms, weights
-from pellucid.rl.rollout import FOLDER, path_of, read_samples, roll_out
+from pellucid.rl.rollout import FOLDER, Sample, path_of, read_samples, roll_out
 from pellucid.rl.setting import Setting
 from pellucid.rl.update import Place, update
 from pellucid.store import MixRow, Store, read_mix
@@ -90,7 +91,7 @@ def train_rl(
 
     Raises:
         UserError: no prompt has a gold answer, too few have the pass rate that is asked for,
-            nothing is paid for, or an update is not finite.
+            nothing is paid for, no rollout of a batch counts, or an update is not finite.
         DiskError: a file could not be read or written.
     """
     with boundary("reinforcement learning"), deterministic(device):
@@ -140,6 +141,7 @@ class Batcher:
             where = (setting.seed, path, setting.own)
             roll_out(self._options, prompts, setting.stores, engine, *where)
         samples = read_samples(path)
+        _refuse_uncounted(number, samples)
         generated_s = time.perf_counter() - began
         updates = self._options.updates_per_batch
         groups = self._options.prompts_per_batch
@@ -158,6 +160,25 @@ class Batcher:
             log.write(line)
             times.write(_timing(line, time.perf_counter() - start, generated_s / updates))
         return line
+
+
+def _refuse_uncounted(batch: int, samples: Sequence[Sample]) -> None:
+    """Raise a `UserError` when no rollout of a batch counts: there is nothing to learn from."""
+    if any(sample.reward is not None for sample in samples):
+        return
+    silent = Counter(
+        name
+        for sample in samples
+        for name, score in sample.scores.items()
+        if score["value"] is None
+    )
+    terms = sorted(name for name, count in silent.items() if count == len(samples))
+    failed = sum(sample.outcome == "failed" for sample in samples)
+    rule = f"gives no rollout of batch {batch} a reward ({len(samples)} rollouts, {failed} failed)"
+    if terms:
+        rule += f": {', '.join(terms)} could say nothing of any"
+    fix = "pay for something that can be said of these prompts, or choose other prompts (rl.mix)"
+    raise UserError(Problem("rl.rewards", terms or None, rule, fix))
 
 
 def _mixes(options: RlOptions, mix: Path, probed: Path | None) -> dict[str, tuple[MixRow, ...]]:
@@ -246,7 +267,7 @@ def _loop(setting: Setting, batcher: Batcher, trained: Trained, start: checkpoin
         for number in range(start.window, options.batches):
             line = batcher.batch(number, log, times)
             done = number + 1
-            progress.at(done, f"reward {line['reward']}")
+            progress.at(done, f"reward {line['reward']:.3f}")
             if done < options.batches:
                 steps, cursor = done * options.updates_per_batch, Cursor(window=done)
                 state = checkpoints.State(start.run, steps, *cursor, log.sync(), times.sync())

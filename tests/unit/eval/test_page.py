@@ -26,7 +26,7 @@ from pellucid.eval.page import (
     render_page,
 )
 from pellucid.eval.page_stages import stages
-from pellucid.eval.page_view import short
+from pellucid.eval.page_view import short, table
 from pellucid.eval.plots import COLOURS, Point, front
 from pellucid.schema.report import Metric, Report
 from pellucid.schema.verdict import CheckResult, Verdict
@@ -251,6 +251,16 @@ def test_the_front_holds_what_more_tokens_buy() -> None:
     assert [one.mode for one in front([*points, other], "charts")] == ["nothink", "auto"]
     dear = [point("nothink", 0.4, 5), point("auto", 0.4, 5), point("think", 0.8, 40)]
     assert [one.mode for one in front(dear, "charts")] == ["nothink", "think"]
+
+
+def test_answers_that_count_in_no_accuracy_have_a_column_where_there_are_some() -> None:
+    def columns(share: float) -> tuple[str, ...]:
+        at = "eval.final.charts.auto.all"
+        told = (metric(f"{at}.accuracy", 0.5), metric(f"{at}.undecided", share))
+        return table(replace(report("final", 0), metrics=told)).columns
+
+    assert columns(0.25) == ("accuracy", "undecided")
+    assert columns(0.0) == ("accuracy",)
 
 
 def test_the_validation_loss_stands_in_the_picture_of_its_stage(tmp_path: Path) -> None:

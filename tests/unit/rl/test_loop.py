@@ -39,6 +39,17 @@ def log(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
+def test_a_reward_that_never_says_anything_is_refused(world: World, tmp_path: Path) -> None:
+    """Nothing would be learnt, and the run would end as if all were well."""
+    (tmp_path / "mine.py").write_text("def silent(rollout, evidence):\n    return None\n")
+    own = {"mine": {"path": f"{tmp_path}/mine.py:silent", "weight": 0.5}}
+    options = make_options(rewards={"accuracy": 0.5, "own": own})
+    says = r"rl\.rewards=\['mine'\] gives no rollout of batch 0 a reward \(16 rollouts, 0 failed\)"
+    with pytest.raises(UserError, match=says):
+        train(world, tmp_path / "job", options)
+    assert not (tmp_path / "job" / "checkpoint").exists()
+
+
 def test_killed_and_resumed_equals_unbroken(world: World, tmp_path: Path) -> None:
     options = make_options(
         rewards={"accuracy": 0.5, "format": 0.1, "length": 0.4},

@@ -7,7 +7,7 @@ import io
 import struct
 import zlib
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from pellucid.base.errors import Problem, UserError
 from pellucid.base.hashing import SHORT, hash_bytes
@@ -44,5 +44,7 @@ def decode(data: bytes, name: str) -> Image.Image:
             return upright_rgb(picture)
     except DAMAGE as error:
         shown = f"{len(data)} bytes, sha256 {hash_bytes(data)[:SHORT]}"
-        reason = f"is not a readable image ({type(error).__name__}: {error})"
+        # Pillow names the object that it read from, which says nothing to anybody.
+        told = "no known format" if isinstance(error, UnidentifiedImageError) else str(error)
+        reason = f"is not a readable image ({type(error).__name__}: {told})"
         raise UserError(Problem(name, shown, reason, "replace or remove it")) from error
