@@ -58,7 +58,7 @@ def alias(
 ) -> None:
     """Point an alias at a version whose gate passed.
 
-    Example: pellucid catalog alias smoke@candidate champion
+    Example: pellucid catalog alias mine champion
     """
     from pellucid.release.catalog import Catalog
 

@@ -119,7 +119,13 @@ def all_curves(run: PageInput) -> Iterator[tuple[str, dict[str, Any]]]:
     for log in run.logs:
         yield from _curves(log, TRAINING)
     if run.rl:
-        yield from _curves(run.rl, REINFORCEMENT)
+        yield from _curves(run.rl, (*REINFORCEMENT, *_terms(run.rl)))
+
+
+def _terms(log: TrainingLog) -> list[Series]:
+    """A curve for each term of the reward, unweighted."""
+    named = dict.fromkeys(name for step in log.steps for name in step.get("scores", ()))
+    return [Series(f"scores.{name}", f"mean score of {name}", "score") for name in named]
 
 
 def _curves(log: TrainingLog, wanted: Sequence[Series]) -> Iterator[tuple[str, dict[str, Any]]]:

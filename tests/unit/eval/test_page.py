@@ -113,7 +113,12 @@ def run_input() -> PageInput:
         for index in range(12)
     ]
     rl = [
-        {"step": n, "reward": 0.2 + n / 20, "clipped": None if n == 0 else 0.1 + n / 100}
+        {
+            "step": n,
+            "reward": 0.2 + n / 20,
+            "clipped": None if n == 0 else 0.1 + n / 100,
+            "scores": {"accuracy": n / 16, "brief": None},
+        }
         for n in range(6)
     ]
     summary = {
@@ -216,9 +221,9 @@ def test_the_page_stands_alone(whole: Any) -> None:
 def test_every_image_has_a_text_and_can_be_read(whole: Any) -> None:
     page, _, _ = whole
     images = [told for tag, told in page.tags if tag == "img"]
-    # What each stage gave, accuracy against tokens, two stages, reward, clipped fraction, twelve
-    # samples.
-    assert len(images) == 1 + 1 + 2 + 2 + 12
+    # What each stage gave, accuracy against tokens, two stages, reward, clipped fraction, one term
+    # of the reward, twelve samples.
+    assert len(images) == 1 + 1 + 2 + 3 + 12
     assert all(told["alt"] and len(told["alt"]) > 20 for told in images)
     assert any("from 4 at step 0" in str(told["alt"]) for told in images)
     assert all(told["aria-label"] for tag, told in page.tags if told.get("role") == "img")
@@ -298,6 +303,8 @@ def test_every_number_has_its_interval_count_method_seed_and_job(whole: Any) -> 
     # 4 / (1 + 59 / 8) = 32 / 67
     assert numbers["train.align.loss.last"]["value"] == pytest.approx(32 / 67)
     assert tree["curves"]["rl.clipped"]["points"][0] == [1, 0.11]
+    assert tree["curves"]["rl.scores.accuracy"]["points"][1] == [1, 0.0625]
+    assert "rl.scores.brief" not in tree["curves"], "what was never scored has no curve"
     latency = tree["timing"]["numbers"]["eval.rl.charts.auto.all.latency_p50_s"]
     assert latency["value"] == 0.31 and not any("latency" in name for name in numbers)
     assert tree["timing"]["jobs"] == {"data.charts": 2.5, "mix.instruct": 0.4, "train.align": 12.25}
