@@ -12,7 +12,7 @@ from tests.e2e.command import PELLUCID
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
     ROOT / "README.md",
-    *(ROOT / "docs" / name for name in ("own-data.md", "report.md", "tutorial.md")),
+    *(ROOT / "docs" / name for name in ("own-data.md", "report.md", "resume.md", "tutorial.md")),
 ]
 
 

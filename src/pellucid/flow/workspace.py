@@ -65,6 +65,7 @@ class Workspace:
                 self._discard(partial)
             elif target.is_dir():
                 return check(read_artifact(target))
+            self._tell_others(target.name, partial)
             partial.mkdir(parents=True, exist_ok=True)
             sweep_temporaries(partial)
             start = time.perf_counter()
@@ -73,6 +74,13 @@ class Workspace:
             self._discard(target)  # only now: until the new result is whole, the old one stays
             publish(partial, target)
             return read_artifact(target)
+
+    def _tell_others(self, name: str, partial: Path) -> None:
+        """Say so when work was begun under another environment, as it is not continued."""
+        others = list(self.artifacts.glob(f".partial-{name}-*"))
+        if others and partial not in others:
+            told = "under other libraries or with another number of threads"
+            say(f"  begun before {told}: that is not continued")
 
     def _discard(self, folder: Path) -> None:
         """Remove a folder; it loses its name first, so that half of it is never taken for it."""

@@ -84,6 +84,22 @@ def test_a_failed_job_leaves_no_artifact_and_resumes_in_its_folder(tmp_path: Pat
     assert sorted(workspace.build(job(work=go_on), {}).manifest.files) == ["unit-0", "unit-1"]
 
 
+def test_work_that_is_not_continued_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(work: Work) -> None:
+        (work.folder / "unit").write_text("done")
+        raise ZeroDivisionError
+
+    for threads, told in (("1", False), ("1", False), ("2", True)):
+        monkeypatch.setattr(
+            "pellucid.flow.workspace.environment", lambda threads=threads: {"threads": threads}
+        )
+        with pytest.raises(ZeroDivisionError):
+            Workspace(tmp_path).build(job(work=fail), {})
+        assert ("is not continued" in capsys.readouterr().err) == told
+
+
 def test_force_throws_away_what_was_there(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     first = workspace.build(job(), {})
