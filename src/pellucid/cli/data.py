@@ -19,7 +19,9 @@ app = typer.Typer(help="Check data, and look at the records of a run.", no_args_
 
 @app.command("check")
 def check(
-    file: Annotated[Path, typer.Argument(help="JSON or JSON lines.", metavar="FILE")],
+    file: Annotated[
+        Path, typer.Argument(help="JSON, JSON lines, or a recipe (.yaml).", metavar="FILE")
+    ],
     images: Annotated[
         Path | None,
         typer.Option("--images", help="Where image paths start; FILE's folder.", metavar="DIR"),
@@ -31,6 +33,7 @@ def check(
 ) -> None:
     """Say what a file is, what is wrong with it, and which importer reads it.
 
+    Of a recipe, every source of rows is checked as its import would, functions of yours included.
     A row that can be read: {"image": "a.png", "conversations": [{"from": "human", "value":
     "<image> How many?"}, {"from": "gpt", "value": "Two"}]}. Exit code 1 when something is wrong.
 
@@ -40,6 +43,9 @@ def check(
 
     from pellucid.data.check import check as check_file
 
+    if file.suffix in (".yaml", ".yml"):
+        _check_recipe(file, json_)
+        return
     report = check_file(file, images, max_image_pixels)
     if json_:
         print_json({**asdict(report), "path": str(report.path)})
@@ -49,7 +55,41 @@ def check(
         raise typer.Exit(1)
 
 
+def _check_recipe(file: Path, json_: bool) -> None:
+    """Check the sources of a recipe; exit code 1 when one has faults."""
+    from dataclasses import asdict
+
+    from pellucid.data.check import check_source
+    from pellucid.recipe import load
+    from pellucid.recipe.data import LlavaJsonSource, PythonSource
+
+    sources = load(str(file)).data.sources
+    own = {
+        name: one
+        for name, one in sources.items()
+        if isinstance(one, LlavaJsonSource | PythonSource)
+    }
+    reports = {name: check_source(one) for name, one in own.items()}
+    if json_:
+        told = {name: {**asdict(one), "path": str(one.path)} for name, one in reports.items()}
+        print_json(told)
+    else:
+        for name, report in reports.items():
+            print(f"data.sources.{name}")
+            _print_found(report)
+        if not reports:
+            print(f"{file} draws all its data; it has no rows to check")
+    if any(report.findings for report in reports.values()):
+        raise typer.Exit(1)
+
+
 def _print_report(report: "Report", images: Path | None) -> None:
+    _print_found(report)
+    if report.sound:
+        _print_recipe(report, images)
+
+
+def _print_found(report: "Report") -> None:
     print(f"{report.path}: {report.format}")
     if not report.importer:
         print_wrapped("no importer reads this;", report.hint)
@@ -65,17 +105,20 @@ def _print_report(report: "Report", images: Path | None) -> None:
         print_wrapped(f"{finding.count} x", said)
     if len(report.findings) > _SHOWN:
         print(f"and {len(report.findings) - _SHOWN} other kinds of fault; --json has them all")
-    if report.sound:
-        print("\nIn a recipe:\n")
-        print("data:\n  sources:\n    mine:")
-        print(f"      kind: {report.importer}\n      path: {report.path.resolve()}")
-        if images:
-            print(f"      image_folder: {images.resolve()}")
-        print(
-            "      dataset: mine\n      licence: SAY-WHICH  # an SPDX id; nothing goes without one"
-        )
-        if report.findings:
-            print("      on_fault: drop  # leave the faulty rows out, with a line in the ledger")
+    for note in report.notes:
+        print_wrapped("note:", note)
+
+
+def _print_recipe(report: "Report", images: Path | None) -> None:
+    """The lines of a recipe that read the file."""
+    print("\nIn a recipe:\n")
+    print("data:\n  sources:\n    mine:")
+    print(f"      kind: {report.importer}\n      path: {report.path.resolve()}")
+    if images:
+        print(f"      image_folder: {images.resolve()}")
+    print("      dataset: mine\n      licence: SAY-WHICH  # an SPDX id; nothing goes without one")
+    if report.findings:
+        print("      on_fault: drop  # leave the faulty rows out, with a line in the ledger")
 
 
 @app.command("show")

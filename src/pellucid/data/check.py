@@ -1,11 +1,12 @@
-"""What a data file is, what is wrong with it, and which importer reads it. Nothing is written.
+"""What a data file or a source is, what is wrong with it, and which importer reads it. Nothing is
+written.
 
 A format is recognised by the fields of its rows. One that no importer reads is named all the same,
 with what to change. Leaves out on purpose: judging content (triage does), and repairs.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,15 @@ from pellucid.base.errors import Problem, UserError, boundary
 from pellucid.data.jsonrows import LINES, read_rows
 from pellucid.data.llava import RowFault
 from pellucid.data.rows import Checked, check_images, check_rows
+from pellucid.data.sources import ROWS
+from pellucid.recipe.data import LlavaJsonSource, PythonSource
+from pellucid.schema.record import Answer, Turn
 from pellucid.store import pixels
 
 EXAMPLES = 3
 """Faulty rows that a finding names; all are counted."""
+_SAID = ("choice", "number", "text")
+"""Kinds of answer that a reply spells out."""
 _MARKS = (
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
@@ -70,6 +76,8 @@ class Report:
     """Sound rows by mode, task, split, kind of answer and licence; "-" where a row says nothing."""
     hint: str = ""
     """How to make it readable, where no importer reads it."""
+    notes: tuple[str, ...] = ()
+    """What sound rows cannot be used for, or what looks wrong about them."""
 
 
 def check(path: Path, image_folder: Path | None, max_image_pixels: int) -> Report:
@@ -92,6 +100,30 @@ def check(path: Path, image_folder: Path | None, max_image_pixels: int) -> Repor
     folder = (image_folder or path.parent).resolve()
     if not folder.is_dir():
         raise UserError(Problem("--images", str(image_folder), "is no folder", "check the path"))
+    return _checked(path, format_, "llava_json", rows, folder, max_image_pixels)
+
+
+def check_source(options: LlavaJsonSource | PythonSource) -> Report:
+    """Check what a source of a recipe reads, as its import would.
+
+    Raises:
+        UserError: there is nothing to read, or the function that gives the rows raises.
+        DiskError: the disk refused.
+    """
+    rows = ROWS[options.kind](options)
+    told = "LLaVA rows" if options.kind == "llava_json" else f"rows of {rows.name}"
+    path, limit = Path(options.path), options.max_image_pixels
+    return _checked(path, told, options.kind, rows.values, rows.images, limit)
+
+
+def _checked(
+    path: Path,
+    format_: str,
+    importer: str,
+    rows: Sequence[object],
+    folder: Path,
+    max_image_pixels: int,
+) -> Report:
     checked = check_images(
         "check",
         folder,
@@ -108,7 +140,38 @@ def check(path: Path, image_folder: Path | None, max_image_pixels: int) -> Repor
     }
     images = {name for row in sound for name in row.images}
     return Report(
-        path, format_, "llava_json", len(rows), len(sound), len(images), _findings(checked), counts
+        path, format_, importer, len(rows), len(sound), len(images), _findings(checked), counts,
+        notes=tuple(_notes(checked)),
+    )  # fmt: skip
+
+
+def _notes(checked: Sequence[Checked]) -> Iterator[str]:
+    """What the rows themselves do not forbid, and what their user would want to know."""
+    sound = [(item.number, item.row) for item in checked if item.row]
+    if sound and not any(row.answer for _, row in sound):
+        yield (
+            "no row has a gold `answer`: they can be trained on, and no evaluation, gate or RL can "
+            'use them; add "answer": {"kind": "text", "gold": "..."} (see docs/own-data.md)'
+        )
+    apart = [
+        (number, row.answer.gold, row.messages[-1].text)
+        for number, row in sound
+        if row.answer and row.answer.kind in _SAID and not _says(row.messages[-1], row.answer)
+    ]
+    if apart:
+        number, gold, said = apart[0]
+        yield (
+            f"{len(apart)} rows train an answer in which the gold does not stand: row {number} has "
+            f"the gold {_short(gold)} and trains {_short(said)}"
+        )
+
+
+def _says(turn: Turn, answer: Answer) -> bool:
+    """Whether a reply holds the gold or one of its aliases; a turn of the user's holds nothing."""
+    said = " ".join(turn.text.casefold().split())
+    golds = (answer.gold, *answer.aliases)
+    return turn.role != "assistant" or any(
+        " ".join(gold.casefold().split()) in said for gold in golds
     )
 
 

@@ -152,3 +152,38 @@ def test_the_command_prints_a_source_that_a_recipe_accepts(folder: Path) -> None
     assert not wide
     sound = pellucid("data", "check", written(folder, [row()]), "--json")
     assert sound.returncode == 0 and json.loads(sound.stdout)["sound"] == 1
+
+
+def test_what_sound_rows_cannot_be_used_for_is_noted(folder: Path) -> None:
+    (note,) = check(written(folder, [row(), row(image="b.png")]), None, PIXELS).notes
+    assert "no row has a gold `answer`" in note
+    right = {"kind": "number", "gold": 4}
+    assert check(written(folder, [row(answer=right), row()]), None, PIXELS).notes == ()
+    other = {"kind": "text", "gold": "five", "aliases": ["5"]}
+    (note,) = check(written(folder, [row(answer=right), row(answer=other)]), None, PIXELS).notes
+    assert note.startswith("1 rows train an answer in which the gold does not stand: row 1 has")
+    alias = {"kind": "text", "gold": "four", "aliases": ["4"]}
+    assert check(written(folder, [row(answer=alias)]), None, PIXELS).notes == ()
+
+
+CODE = """
+def rows(image):
+    for reply in ("4", "5"):
+        yield {"image": image, "conversations": [
+            {"from": "human", "value": "How many?"}, {"from": "gpt", "value": reply}]}
+"""
+
+
+def test_a_recipe_is_checked_with_its_functions(folder: Path) -> None:
+    (folder / "mine.py").write_text(CODE, encoding="utf-8")
+    own = {"kind": "python", "path": "mine.py:rows", "dataset": "d", "licence": "CC0-1.0"}
+    for image, code in (("a.png", 0), ("none.png", 1)):
+        sources = {"mine": {**own, "options": {"image": image}}}
+        recipe = {"extends": "smoke", "name": "own", "data": {"sources": sources}}
+        (folder / "r.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+        done = pellucid("data", "check", "r.yaml", cwd=folder)
+        assert done.returncode == code, done.stderr
+        assert "data.sources.mine" in done.stdout and "rows of mine.py:rows" in done.stdout
+        assert ("2 x 'none.png' does not exist" in done.stdout) == (code == 1)
+    told = json.loads(pellucid("data", "check", "r.yaml", "--json", cwd=folder).stdout)
+    assert told["mine"]["findings"][0]["count"] == 2 and told["real"]["sound"] == 100

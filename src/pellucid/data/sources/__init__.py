@@ -1,5 +1,9 @@
 """Importers, one format per file."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pellucid.data.rows import Rows
 from pellucid.data.sources import llava_json, python, scenes
 from pellucid.data.sources.base import SourceKind
 
@@ -10,4 +14,10 @@ SOURCES: dict[str, SourceKind] = {
 }
 """By the `kind` of the source's options."""
 
-__all__ = ["SOURCES", "SourceKind"]
+ROWS: Mapping[str, Callable[[Any], Rows]] = {
+    "llava_json": llava_json.rows_of,
+    "python": python.rows_of,
+}
+"""What gives the rows of those kinds that are rows, not yet checked."""
+
+__all__ = ["ROWS", "SOURCES", "SourceKind"]

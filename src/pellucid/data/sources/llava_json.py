@@ -25,7 +25,7 @@ def input_hashes(options: LlavaJsonSource) -> dict[str, str]:
         UserError: the file cannot be read, or (unless faulty rows are dropped) rows are faulty.
     """
     path = resolve(options.path)
-    images = image_hashes(options, _rows(options))
+    images = image_hashes(options, rows_of(options))
     with boundary("reading the dataset"):
         return {path.name: hash_file(path), **images}
 
@@ -36,11 +36,16 @@ def build(name: str, options: LlavaJsonSource, seed: int, folder: Path) -> None:
     Raises:
         UserError: the file cannot be read, rows are faulty, or no row is left.
     """
-    build_rows(name, options, _rows(options), seed, folder)
+    build_rows(name, options, rows_of(options), seed, folder)
 
 
-def _rows(options: LlavaJsonSource) -> Rows:
-    """Paths are left out of the step's parameters: the file is named by its content."""
+def rows_of(options: LlavaJsonSource) -> Rows:
+    """The rows of the file, not yet checked.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    # Paths are left out of the step's parameters: the file is named by its content.
     path = resolve(options.path)
     images = image_folder(options, path)
     values = read_rows(path)

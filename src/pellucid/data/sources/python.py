@@ -39,7 +39,7 @@ def input_hashes(options: PythonSource) -> dict[str, str]:
     Raises:
         UserError: the function or a file is not there, or rows are faulty.
     """
-    images = image_hashes(options, _rows(options))
+    images = image_hashes(options, rows_of(options))
     return {**_hashes(options), **{f"image:{name}": found for name, found in images.items()}}
 
 
@@ -49,7 +49,7 @@ def build(name: str, options: PythonSource, seed: int, folder: Path) -> None:
     Raises:
         UserError: the function is not there or raises, rows are faulty, or none is left.
     """
-    build_rows(name, options, _rows(options), seed, folder)
+    build_rows(name, options, rows_of(options), seed, folder)
 
 
 def _hashes(options: PythonSource) -> dict[str, str]:
@@ -63,7 +63,12 @@ def _hashes(options: PythonSource) -> dict[str, str]:
     return {f"{path.name}:{function}": code_hash(_FIELD, options.path), **inputs}
 
 
-def _rows(options: PythonSource) -> Rows:
+def rows_of(options: PythonSource) -> Rows:
+    """The rows that the function gives, not yet checked.
+
+    Raises:
+        UserError: the function or a file is not there, or it raises.
+    """
     path, function = split(_FIELD, options.path)
     params = options.model_dump(mode="json", exclude={"path", "image_folder", "inputs"})
     parents = tuple(f"sha256:{found}" for found in _hashes(options).values())
