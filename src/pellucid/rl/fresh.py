@@ -19,7 +19,6 @@ from pellucid.rl.rewards import TERMS
 from pellucid.rl.rollout import requests
 from pellucid.rl.setting import Setting
 from pellucid.schema.evidence import Evidence
-from pellucid.schema.ports import Generator
 from pellucid.schema.record import Mode
 from pellucid.schema.rollout import FinishReason, Outcome, Rollout
 
@@ -61,20 +60,25 @@ def ask(
     prompts = [Prompt(number, one.record, one.mode) for number, one in enumerate(entries)]
     engine, rows = setting.engine(longest(entries)), list[Fresh]()
     progress = Progress(purpose, len(prompts))
-    for chunk, start in enumerate(range(0, len(prompts), CHUNK)):
-        path, some = folder / f"{chunk:05d}.jsonl", prompts[start : start + CHUNK]
+    chunks = [
+        (folder / f"{at:05d}.jsonl", prompts[start : start + CHUNK])
+        for at, start in enumerate(range(0, len(prompts), CHUNK))
+    ]
+    # One stream over all chunks: none waits for the longest answer of the one before.
+    left = [prompt for path, some in chunks if not path.exists() for prompt in some]
+    asked = requests(setting.options, left, samples, purpose, setting.stores, setting.seed)
+    answered = engine.generate(asked)
+    for path, some in chunks:
         if not path.exists():
-            _write(path, _answers(setting, some, samples, purpose, engine))
+            _write(path, _answers(setting, some, samples, answered))
         rows += _read(path)
-        progress.at(start + len(some))
+        progress.at(len(rows) // samples)
     return rows
 
 
 def _answers(
-    setting: Setting, prompts: Sequence[Prompt], samples: int, purpose: str, engine: Generator
+    setting: Setting, prompts: Sequence[Prompt], samples: int, answered: Iterator[Rollout]
 ) -> Iterator[Fresh]:
-    asked = requests(setting.options, prompts, samples, purpose, setting.stores, setting.seed)
-    answered = engine.generate(list(asked))
     for prompt in prompts:
         for sample in range(samples):
             yield _fresh(setting, prompt, sample, next(answered))
