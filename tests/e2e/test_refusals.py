@@ -132,6 +132,16 @@ def test_rows_that_cannot_be_evaluated_are_told_before_anything_is_trained(tmp_p
     path.write_text(yaml.safe_dump(tree), encoding="utf-8")
     said = refused(tmp_path, path, "eval.tasks.mine=", "finds no train records of mine with a gold")
     assert "mix.instruct" in said and "train.own" not in said
+    tree["eval"]["tasks"]["mine"]["source"] = "real"
+    tree["data"]["sources"]["real"] = {}
+    tree["rl"] = {"mix": "instruct", "probe": None}
+    path.write_text(yaml.safe_dump(tree), encoding="utf-8")
+    said = refused(tmp_path, path, "rl.mix='instruct' has no record with a gold answer")
+    assert "train.own" not in said
+    tree["eval"]["tasks"]["own rows"] = tree["eval"]["tasks"].pop("mine")
+    path.write_text(yaml.safe_dump(tree), encoding="utf-8")
+    said = refused(tmp_path, path, "eval.tasks.own rows='own rows' may hold letters, digits")
+    assert "train.own" not in said
 
 
 def test_a_typo_in_a_recipe(tmp_path: Path) -> None:

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pellucid.base.errors import Problem, UserError
 from pellucid.cli.options import DEFAULT_HOME, Home, Json, RunName
 from pellucid.cli.show import print_json, print_wrapped
 
 if TYPE_CHECKING:
     from pellucid.data.check import Report
 
+MAX_IMAGE_PIXELS = 50_000_000
 _SHOWN = 12
 """Kinds of fault that are printed."""
 
@@ -27,8 +29,9 @@ def check(
         typer.Option("--images", help="Where image paths start; FILE's folder.", metavar="DIR"),
     ] = None,
     max_image_pixels: Annotated[
-        int, typer.Option("--max-image-pixels", min=1, help="Larger pictures are faults.")
-    ] = 50_000_000,
+        int | None,
+        typer.Option("--max-image-pixels", min=1, help="Larger pictures are faults; 50 million."),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Say what a file is, what is wrong with it, and which importer reads it.
@@ -44,9 +47,14 @@ def check(
     from pellucid.data.check import check as check_file
 
     if file.suffix in (".yaml", ".yml"):
+        given = {"--images": images, "--max-image-pixels": max_image_pixels}
+        for option, value in given.items():
+            if value is not None:
+                rule, fix = "is not for a recipe, whose sources say it", "leave the option out"
+                raise UserError(Problem(option, str(value), rule, fix))
         _check_recipe(file, json_)
         return
-    report = check_file(file, images, max_image_pixels)
+    report = check_file(file, images, max_image_pixels or MAX_IMAGE_PIXELS)
     if json_:
         print_json({**asdict(report), "path": str(report.path)})
     else:
@@ -56,10 +64,14 @@ def check(
 
 
 def _check_recipe(file: Path, json_: bool) -> None:
-    """Check the sources of a recipe; exit code 1 when one has faults."""
-    from dataclasses import asdict
+    """Check the sources of a recipe; exit code 1 when an import would refuse rows.
 
-    from pellucid.data.check import check_source
+    Raises:
+        UserError: a source cannot be read at all; the others are told first.
+    """
+    from dataclasses import asdict, replace
+
+    from pellucid.data.check import Report, check_source
     from pellucid.recipe import load
     from pellucid.recipe.data import LlavaJsonSource, PythonSource
 
@@ -69,7 +81,14 @@ def _check_recipe(file: Path, json_: bool) -> None:
         for name, one in sources.items()
         if isinstance(one, LlavaJsonSource | PythonSource)
     }
-    reports = {name: check_source(one) for name, one in own.items()}
+    reports: dict[str, Report] = {}
+    unread: list[Problem] = []
+    for name, one in own.items():
+        try:
+            reports[name] = check_source(one)
+        except UserError as error:
+            at = f"data.sources.{name}: "
+            unread += [replace(problem, field=at + problem.field) for problem in error.problems]
     if json_:
         told = {name: {**asdict(one), "path": str(one.path)} for name, one in reports.items()}
         print_json(told)
@@ -77,9 +96,11 @@ def _check_recipe(file: Path, json_: bool) -> None:
         for name, report in reports.items():
             print(f"data.sources.{name}")
             _print_found(report)
-        if not reports:
+        if not own:
             print(f"{file} draws all its data; it has no rows to check")
-    if any(report.findings for report in reports.values()):
+    if unread:
+        raise UserError(unread)
+    if any(one.findings and own[name].on_fault == "refuse" for name, one in reports.items()):
         raise typer.Exit(1)
 
 

@@ -7,7 +7,7 @@ with what to change. Leaves out on purpose: judging content (triage does), and r
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,11 @@ from pellucid.data.llava import RowFault
 from pellucid.data.rows import Checked, check_images, check_rows
 from pellucid.data.sources import ROWS
 from pellucid.recipe.data import LlavaJsonSource, PythonSource
-from pellucid.schema.record import Answer, Turn
+from pellucid.score import judged
 from pellucid.store import pixels
 
 EXAMPLES = 3
 """Faulty rows that a finding names; all are counted."""
-_SAID = ("choice", "number", "text")
-"""Kinds of answer that a reply spells out."""
 _MARKS = (
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
@@ -104,7 +102,7 @@ def check(path: Path, image_folder: Path | None, max_image_pixels: int) -> Repor
 
 
 def check_source(options: LlavaJsonSource | PythonSource) -> Report:
-    """Check what a source of a recipe reads, as its import would.
+    """Check what a source of a recipe reads, as its import would; counts have the source's labels.
 
     Raises:
         UserError: there is nothing to read, or the function that gives the rows raises.
@@ -113,7 +111,17 @@ def check_source(options: LlavaJsonSource | PythonSource) -> Report:
     rows = ROWS[options.kind](options)
     told = "LLaVA rows" if options.kind == "llava_json" else f"rows of {rows.name}"
     path, limit = Path(options.path), options.max_image_pixels
-    return _checked(path, told, options.kind, rows.values, rows.images, limit)
+    found = _checked(path, told, options.kind, rows.values, rows.images, limit)
+    given = {"task": options.task, "licence": options.licence}
+    counts = {name: _given(counts, given.get(name, "-")) for name, counts in found.counts.items()}
+    return replace(found, counts=counts)
+
+
+def _given(counts: Mapping[str, int], label: str) -> dict[str, int]:
+    """The counts with rows that say nothing under the label that they are given."""
+    said = Counter({name: count for name, count in counts.items() if name != "-"})
+    said[label] += counts.get("-", 0)
+    return {name: count for name, count in said.items() if count}
 
 
 def _checked(
@@ -153,26 +161,17 @@ def _notes(checked: Sequence[Checked]) -> Iterator[str]:
             "no row has a gold `answer`: they can be trained on, and no evaluation, gate or RL can "
             'use them; add "answer": {"kind": "text", "gold": "..."} (see docs/own-data.md)'
         )
-    apart = [
+    wrong = [
         (number, row.answer.gold, row.messages[-1].text)
         for number, row in sound
-        if row.answer and row.answer.kind in _SAID and not _says(row.messages[-1], row.answer)
+        if row.answer and judged(row.messages[-1].text, row.answer) == 0
     ]
-    if apart:
-        number, gold, said = apart[0]
+    if wrong:
+        number, gold, said = wrong[0]
         yield (
-            f"{len(apart)} rows train an answer in which the gold does not stand: row {number} has "
-            f"the gold {_short(gold)} and trains {_short(said)}"
+            f"{len(wrong)} of {len(sound)} rows train an answer that the scorer of its kind calls "
+            f"wrong: row {number} has the gold {_short(gold)} and trains {_short(said)}"
         )
-
-
-def _says(turn: Turn, answer: Answer) -> bool:
-    """Whether a reply holds the gold or one of its aliases; a turn of the user's holds nothing."""
-    said = " ".join(turn.text.casefold().split())
-    golds = (answer.gold, *answer.aliases)
-    return turn.role != "assistant" or any(
-        " ".join(gold.casefold().split()) in said for gold in golds
-    )
 
 
 def _refuse_other_files(path: Path) -> None:

@@ -85,8 +85,9 @@ def numbers(run: PageInput) -> Iterator[tuple[str, dict[str, Any]]]:
             unit, n = ("items", count) if isinstance(count, int) else ("share", 1)
             yield f"{mix.job}.{'.'.join(path)}", _exact(count, int(n), "count", mix.job, unit)
     for name, curve in all_curves(run):
-        last = curve["points"][-1][1]
-        yield f"{name}.last", _exact(last, 1, "last step", curve["job"], curve["unit"])
+        step, last = curve["points"][-1]
+        told = _exact(last, 1, "last step", curve["job"], curve["unit"])
+        yield f"{name}.last", {**told, "step": step}
 
 
 def number(metric: Metric, job: str) -> dict[str, Any]:

@@ -221,7 +221,7 @@ def loss_pictures(run: PageInput, tree: Mapping[str, Any]) -> list[Picture]:
 
 
 def rl_pictures(run: PageInput, tree: Mapping[str, Any]) -> list[Picture]:
-    """Reward and clipped fraction over the updates."""
+    """Reward, clipped fraction and the terms of the reward over the updates."""
     if run.rl is None:
         return []
     return [

@@ -78,7 +78,7 @@ def evaluate(
         UserError: a task has no items, a name cannot stand in a metric id, or the folder holds
             another evaluation.
     """
-    _check_names(options, checkpoint)
+    check_names(options, checkpoint)
     items = {task: items_of(options, stores, task) for task in sorted(options.store_tasks)}
     head = {
         "version": VERSION,
@@ -98,8 +98,12 @@ def evaluate(
         build_report(folder)
 
 
-def _check_names(options: EvalOptions, checkpoint: str) -> None:
-    """Names stand between the dots of a metric id, and in file names."""
+def check_names(options: EvalOptions, checkpoint: str = "final") -> None:
+    """Names stand between the dots of a metric id, and in file names.
+
+    Raises:
+        UserError: one has another character than letters, digits, _ and -.
+    """
     rule, fix = "may hold letters, digits, _ and - only", "rename it"
     problems = [
         Problem(field, name, rule, fix)

@@ -8,7 +8,7 @@ from pathlib import Path
 from pellucid.base.errors import Problem, UserError, boundary
 from pellucid.base.lookup import did_you_mean
 from pellucid.base.paths import sweep_temporaries, write_json, write_text
-from pellucid.flow import steps
+from pellucid.flow.ahead import look_ahead
 from pellucid.flow.job import Job
 from pellucid.flow.lines import say
 from pellucid.flow.plan import Choices, plan_jobs
@@ -76,7 +76,7 @@ def run(
     before = recorded(folder)
     artifacts: dict[str, Artifact] = {}
     built: list[str] = []
-    asked = not any(job.type == "eval" and job.name in wanted for job in jobs)
+    looked = False
     with tracking(trackers, recipe, folder) as told:
         for job in jobs:
             if any(parent not in artifacts for parent in job.parents):
@@ -86,9 +86,9 @@ def run(
             if artifact:
                 say(f"{job.name:<20} reused  {artifact.hash[:12]}")
             elif job.name in wanted:
-                if not asked and job.type in LONG:
-                    steps.check_tasks(recipe.eval, artifacts)
-                    asked = True
+                if not looked and job.type in LONG:
+                    look_ahead(recipe, [one for one in jobs if one.name in wanted], artifacts)
+                    looked = True
                 with told.following(job.name, workspace.partial(job, artifacts)):
                     artifact = _build(job, artifacts, workspace, fresh)
                 built.append(job.name)

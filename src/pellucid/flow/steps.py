@@ -93,25 +93,6 @@ def eval_scorer_hashes(options: EvalOptions) -> dict[str, str]:
     return {**scorer_hashes(), **{f"{name}.own": one.hash for name, one in found.items() if one}}
 
 
-def check_tasks(options: EvalOptions, artifacts: Mapping[str, Artifact]) -> None:
-    """Check that every evaluation task finds records to ask about, and what scores them.
-
-    Args:
-        options: the recipe's slice.
-        artifacts: of the run so far; tasks whose source is not among them are left out.
-
-    Raises:
-        UserError: a task has no record with a gold answer, or no scorer that checks one.
-    """
-    from pellucid.eval.tasks import items_of
-    from pellucid.flow.stores import stores_of
-
-    stores = stores_of(artifacts)
-    for name, task in sorted(options.store_tasks.items()):
-        if task.source in stores:
-            items_of(options, stores, name)
-
-
 def eval_slice(options: EvalOptions, device: str, dtype: str) -> dict[str, Any]:
     """What an evaluation is: its options, its scorers, and where it is computed."""
     # The files' hashes say what scores; where they lie must not change the key.

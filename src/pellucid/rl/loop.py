@@ -141,7 +141,8 @@ class Batcher:
             where = (setting.seed, path, setting.own)
             roll_out(self._options, prompts, setting.stores, engine, *where)
         samples = read_samples(path)
-        _refuse_uncounted(number, samples)
+        if number == 0:
+            _refuse_uncounted(path, samples, weights(self._options.rewards))
         generated_s = time.perf_counter() - began
         updates = self._options.updates_per_batch
         groups = self._options.prompts_per_batch
@@ -162,23 +163,28 @@ class Batcher:
         return line
 
 
-def _refuse_uncounted(batch: int, samples: Sequence[Sample]) -> None:
-    """Raise a `UserError` when no rollout of a batch counts: there is nothing to learn from."""
+def _refuse_uncounted(path: Path, samples: Sequence[Sample], paid: Mapping[str, float]) -> None:
+    """Raise a `UserError` when no rollout of the first batch counts: nothing would be learnt.
+
+    The batch is forgotten, so that a fault that has passed can be tried again. In a later batch the
+    same is a line of the log that says so.
+    """
     if any(sample.reward is not None for sample in samples):
         return
-    silent = Counter(
+    path.unlink()
+    errors = Counter(sample.error or "no reason given" for sample in samples if sample.failed)
+    if errors.total() == len(samples):
+        rule = f"gives no answer that could be rewarded: {errors.most_common(1)[0][0]}"
+        fix = "mend the checkpoint that RL starts from, or use dtype float32"
+        raise UserError(Problem("rl", f"{len(samples)} rollouts", rule, fix))
+    silent = sorted(
         name
-        for sample in samples
-        for name, score in sample.scores.items()
-        if score["value"] is None
+        for name, weight in paid.items()
+        if weight and all(s.scores[name]["value"] is None for s in samples if not s.failed)
     )
-    terms = sorted(name for name, count in silent.items() if count == len(samples))
-    failed = sum(sample.outcome == "failed" for sample in samples)
-    rule = f"gives no rollout of batch {batch} a reward ({len(samples)} rollouts, {failed} failed)"
-    if terms:
-        rule += f": {', '.join(terms)} could say nothing of any"
+    rule = f"can say nothing of any of the first {len(samples)} rollouts, so none counts"
     fix = "pay for something that can be said of these prompts, or choose other prompts (rl.mix)"
-    raise UserError(Problem("rl.rewards", terms or None, rule, fix))
+    raise UserError(Problem("rl.rewards", silent, rule, fix))
 
 
 def _mixes(options: RlOptions, mix: Path, probed: Path | None) -> dict[str, tuple[MixRow, ...]]:
@@ -267,12 +273,21 @@ def _loop(setting: Setting, batcher: Batcher, trained: Trained, start: checkpoin
         for number in range(start.window, options.batches):
             line = batcher.batch(number, log, times)
             done = number + 1
-            progress.at(done, f"reward {line['reward']:.3f}")
+            progress.at(done, _reward(line["reward"]))
             if done < options.batches:
                 steps, cursor = done * options.updates_per_batch, Cursor(window=done)
                 state = checkpoints.State(start.run, steps, *cursor, log.sync(), times.sync())
                 tensors = {one.name: one.tensor for one in trained.parameters}
                 checkpoints.save(folder, state, tensors, trained.optimizers.state())
+
+
+def _reward(value: float | None) -> str:
+    """The mean reward of an update for the progress line.
+
+    >>> _reward(0.11482), _reward(None)
+    ('reward 0.115', 'no rollout counted')
+    """
+    return "no rollout counted" if value is None else f"reward {value:.3f}"
 
 
 def _timing(line: dict[str, Any], seconds: float, generated_s: float) -> dict[str, Any]:

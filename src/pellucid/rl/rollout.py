@@ -64,6 +64,11 @@ class Sample:
     signal: bool
     """Whether the group's paid rewards differed."""
 
+    @property
+    def failed(self) -> bool:
+        """Whether the engine gave no answer; `error` says why."""
+        return self.outcome == "failed"
+
 
 def path_of(folder: Path, batch: int) -> Path:
     """Where the rollouts of a batch lie in a job's folder."""

@@ -1,8 +1,8 @@
 """Scorers: one check of one rollout, from (rollout, evidence) to a `Score`.
 
-`SCORERS` has them by name, `scorer_for` finds the one for a gold answer, `own_scorer` makes one of
-a user's function. A scorer never raises on
-model output and does bounded work on it. Left out on purpose: answers of the kinds boxes, action
+`SCORERS` has them by name, `scorer_for` finds the one for a gold answer, `judged` asks it about a
+text, `own_scorer` makes one of a user's function. A scorer never raises on model output and does
+bounded work on it. Left out on purpose: answers of the kinds boxes, action
 and json have no scorer; groups of rollouts, reward weights and shaping belong to `rl`.
 """
 
@@ -10,12 +10,14 @@ from collections.abc import Mapping
 
 from pellucid.base.errors import Problem, UserError
 from pellucid.base.lookup import pick
+from pellucid.schema.evidence import Evidence
 from pellucid.schema.record import Answer, AnswerKind
+from pellucid.schema.rollout import Rollout
 from pellucid.score import box, choice, expression, format, number, text
 from pellucid.score.base import Checked
 from pellucid.score.own import own_scorer
 
-__all__ = ["KINDS", "SCORERS", "Checked", "own_scorer", "scorer_for", "scorer_hash"]
+__all__ = ["KINDS", "SCORERS", "Checked", "judged", "own_scorer", "scorer_for", "scorer_hash"]
 
 SCORERS: Mapping[str, Checked] = {
     "box": box.SCORER,
@@ -50,6 +52,22 @@ def scorer_for(answer: Answer) -> tuple[str, Checked]:
         )
     name = KINDS[answer.kind]
     return name, SCORERS[name]
+
+
+def judged(text: str, answer: Answer) -> float | None:
+    """What the scorer of a gold answer says of a text that is given as the answer.
+
+    None where it cannot say, or where no scorer checks answers of this kind.
+
+    >>> judged("4 bars", Answer("number", "4")), judged("a red bar", Answer("text", "red"))
+    (1.0, 0.0)
+    """
+    if answer.kind not in KINDS:
+        return None
+    rollout = Rollout(
+        "given", "nothink", "nothink", "", 0, (), (), text, None, text, "answered", "stop", 0
+    )
+    return scorer_for(answer)[1](rollout, Evidence(answer, {}, 0)).value
 
 
 def scorer_hash(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -161,9 +162,12 @@ def test_what_sound_rows_cannot_be_used_for_is_noted(folder: Path) -> None:
     assert check(written(folder, [row(answer=right), row()]), None, PIXELS).notes == ()
     other = {"kind": "text", "gold": "five", "aliases": ["5"]}
     (note,) = check(written(folder, [row(answer=right), row(answer=other)]), None, PIXELS).notes
-    assert note.startswith("1 rows train an answer in which the gold does not stand: row 1 has")
+    assert note.startswith(
+        "1 of 2 rows train an answer that the scorer of its kind calls wrong: row 1"
+    )
     alias = {"kind": "text", "gold": "four", "aliases": ["4"]}
-    assert check(written(folder, [row(answer=alias)]), None, PIXELS).notes == ()
+    spelt = {"kind": "number", "gold": "4.0"}
+    assert check(written(folder, [row(answer=alias), row(answer=spelt)]), None, PIXELS).notes == ()
 
 
 CODE = """
@@ -185,5 +189,18 @@ def test_a_recipe_is_checked_with_its_functions(folder: Path) -> None:
         assert done.returncode == code, done.stderr
         assert "data.sources.mine" in done.stdout and "rows of mine.py:rows" in done.stdout
         assert ("2 x 'none.png' does not exist" in done.stdout) == (code == 1)
+        assert re.search("licence: +CC0-1.0 2", done.stdout) or code == 1
     told = json.loads(pellucid("data", "check", "r.yaml", "--json", cwd=folder).stdout)
     assert told["mine"]["findings"][0]["count"] == 2 and told["real"]["sound"] == 100
+    for option in (("--images", "."), ("--max-image-pixels", "9")):
+        done = pellucid("data", "check", "r.yaml", *option, cwd=folder)
+        assert done.returncode == 2 and "is not for a recipe" in done.stderr
+    sources["gone"] = {"kind": "llava_json", "path": "gone.json", "dataset": "d", "licence": "MIT"}
+    (folder / "r.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    done = pellucid("data", "check", "r.yaml", cwd=folder)
+    assert done.returncode == 2 and "data.sources.gone: " in done.stderr
+    assert "2 x 'none.png' does not exist" in done.stdout, "the others are told all the same"
+    sources["gone"] = None
+    sources["mine"]["on_fault"] = "drop"
+    (folder / "r.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    assert pellucid("data", "check", "r.yaml", cwd=folder).returncode == 0

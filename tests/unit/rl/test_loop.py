@@ -44,10 +44,25 @@ def test_a_reward_that_never_says_anything_is_refused(world: World, tmp_path: Pa
     (tmp_path / "mine.py").write_text("def silent(rollout, evidence):\n    return None\n")
     own = {"mine": {"path": f"{tmp_path}/mine.py:silent", "weight": 0.5}}
     options = make_options(rewards={"accuracy": 0.5, "own": own})
-    says = r"rl\.rewards=\['mine'\] gives no rollout of batch 0 a reward \(16 rollouts, 0 failed\)"
+    says = r"rl\.rewards=\['mine'\] can say nothing of any of the first 16 rollouts"
     with pytest.raises(UserError, match=says):
         train(world, tmp_path / "job", options)
-    assert not (tmp_path / "job" / "checkpoint").exists()
+    assert not list((tmp_path / "job" / "rollouts").glob("*.jsonl")), "it can be tried again"
+
+
+def test_an_update_in_which_nothing_counts_is_gone_over(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second update of each batch has no reward; a batch in which another has one goes on."""
+    (tmp_path / "mine.py").write_text(
+        "def half(rollout, evidence):\n"
+        "    return 1.0 if int(rollout.request_id.split('-')[0]) % 4 < 2 else None\n"
+    )
+    own = {"mine": {"path": f"{tmp_path}/mine.py:half", "weight": 0.5}}
+    options = make_options(rewards={"accuracy": 0.5, "own": own}, batches=2)
+    train(world, tmp_path / "job", options)
+    rewards = [line["reward"] for line in log(tmp_path / "job")]
+    assert None in rewards and any(rewards)
 
 
 def test_killed_and_resumed_equals_unbroken(world: World, tmp_path: Path) -> None:
