@@ -11,10 +11,12 @@ from pellucid.base.errors import UserError
 from pellucid.eval.rescore import rescore
 from pellucid.eval.rows import load_rows
 from pellucid.eval.run import evaluate
+from pellucid.flow.job import Work
 from pellucid.flow.plan import Choices, plan_jobs
 from pellucid.recipe import load
 from pellucid.recipe.eval import StoreTask
 from pellucid.recipe.own import OwnFunction
+from pellucid.schema.artifact import Artifact, Manifest
 from pellucid.schema.evidence import Evidence
 from pellucid.schema.record import Answer
 from pellucid.schema.rollout import Outcome, Rollout
@@ -131,6 +133,21 @@ def test_code_and_options_are_part_of_the_key_and_the_place_is_not(tmp_path: Pat
     assert key(tmp_path / "b") == first
     assert key(tmp_path / "a", CODE + "\n# changed\n") != first
     assert key(tmp_path / "a", within=2.0) != first
+
+
+def test_an_edit_while_the_run_is_under_way_is_refused(mine: Path) -> None:
+    """The rows would say that another file scored them than the key does."""
+    jobs = plan_jobs(
+        load("smoke", [f"eval.tasks.charts.scorer={{path: '{mine}:close'}}"]),
+        Choices("cpu", "float32", ""),
+    )
+    (job,) = [one for one in jobs if one.name == "eval.rl"]
+    mine.write_text(CODE + "\n# changed\n", encoding="utf-8")
+    checkpoint = next(name for name in job.parents if not name.startswith("data."))
+    manifest = Manifest("train", "long", "k", "h", 1, {}, {}, {}, "c", False, {}, {})
+    work = Work(mine.parent, {checkpoint: Artifact(mine.parent, manifest)})
+    with pytest.raises(UserError, match=r"scorer='charts.own' was edited while the run was under"):
+        job.work(work)
 
 
 def test_an_evaluation_goes_on_and_is_rescored_wherever_the_file_lies(

@@ -1,7 +1,12 @@
 """Which tasks an evaluation of a run asks, and where the page shows them."""
 
+import json
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from pellucid.base.errors import UserError
 from pellucid.eval.page_input import TaskLine
 from pellucid.flow.plan import Choices, plan_jobs
 from pellucid.flow.report import task_lines
@@ -58,3 +63,16 @@ def test_a_checkpoint_is_evaluated_on_its_own_tasks_and_sources_alone() -> None:
     }
     plain = {job.name: job for job in plan_jobs(recipe(), CHOICES)}
     assert plain["eval.long"].slice == early.slice, "another checkpoint's task changes nothing"
+
+
+def test_a_context_that_the_checkpoint_cannot_hold_is_refused_when_planned(tmp_path: Path) -> None:
+    told = {"text_config": {"max_position_embeddings": 300}}
+    (tmp_path / "config.json").write_text(json.dumps(told), encoding="utf-8")
+    for tokens, fits in ((300, True), (301, False)):
+        sets = [f"model.path={tmp_path}", f"eval.context_tokens={tokens}"]
+        given = load("laptop", sets)
+        if fits:
+            assert plan_jobs(given, CHOICES)
+            continue
+        with pytest.raises(UserError, match="context_tokens=301 is more than the checkpoint was"):
+            plan_jobs(given, CHOICES)
