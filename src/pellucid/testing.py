@@ -87,6 +87,8 @@ def check_reward(function: Function, **options: Any) -> None:
     faults: list[str] = []
     for name, asked, known in _rollouts():
         faults += _fault(name, called, asked, known, options)
+    if not faults and all(called(*case, **options) is None for _, *case in _rollouts()):
+        faults.append("it says None of everything; a run refuses a reward that never says anything")
     _refuse(called, faults)
 
 

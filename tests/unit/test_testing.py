@@ -28,7 +28,8 @@ def test_sound_code_passes(tmp_path: Path) -> None:
     testing.check_reward(lambda r, e: 1.0 if r.answer == e.answer.gold else 0.0)
     testing.check_reward(brief, most=3)
     testing.check_scorer(close, right=[("8", SEVEN)], wrong=[("9", SEVEN), ("-7", SEVEN)])
-    (tmp_path / "mine.py").write_text("def free(rollout, evidence):\n    return None\n")
+    code = "def free(rollout, evidence):\n    return None if rollout.answer is None else 0.5\n"
+    (tmp_path / "mine.py").write_text(code)
     testing.check_reward(f"{tmp_path}/mine.py:free")
 
 
@@ -36,6 +37,7 @@ def test_sound_code_passes(tmp_path: Path) -> None:
     ("reward", "says"),
     [
         (lambda r, e: len(r.answer), "truncated: raised TypeError: object of type 'NoneType'"),
+        (lambda r, e: None, "it says None of everything"),
         (lambda r, e: e.facts["bars"][0]["value"] / 7, "raised KeyError: 'bars'"),
         (lambda r, e: len(r.text) / 10, r"a sentence, gold a number: returned 2\.6, wanted"),
         (lambda r, e, seen=[]: seen.append(1) or 1 / len(seen), "and 0.5 when asked again"),

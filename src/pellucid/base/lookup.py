@@ -9,13 +9,13 @@ from pellucid.base.errors import Problem, UserError
 T = TypeVar("T")
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name closest to `name`, or None when none is close.
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known name closest to `name`, or None when none is close: at least `cutoff` of 1.
 
     >>> nearest("lerning_rate", ["learning_rate", "steps"])
     'learning_rate'
     """
-    found = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    found = get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return found[0] if found else None
 
 

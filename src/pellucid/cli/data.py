@@ -133,11 +133,12 @@ def _print_found(report: "Report") -> None:
 def _print_recipe(report: "Report", images: Path | None) -> None:
     """The lines of a recipe that read the file."""
     print("\nIn a recipe:\n")
-    print("data:\n  sources:\n    mine:")
+    print("data:\n  sources:\n    own:  # the name that the mixes of recipe finetune take")
     print(f"      kind: {report.importer}\n      path: {report.path.resolve()}")
     if images:
         print(f"      image_folder: {images.resolve()}")
-    print("      dataset: mine\n      licence: SAY-WHICH  # an SPDX id; nothing goes without one")
+    print("      dataset: own\n      licence: SAY-WHICH  # an SPDX id; nothing goes without one")
+    print("      split: {validation: 0.1, test: 0.2}  # of rows that name none")
     if report.findings:
         print("      on_fault: drop  # leave the faulty rows out, with a line in the ledger")
 

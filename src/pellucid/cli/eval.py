@@ -16,12 +16,12 @@ def evaluate(
     Example: pellucid eval smoke smoke
     """
     from pellucid.flow.judge import evaluate_model
-    from pellucid.flow.summary import metric_rows
+    from pellucid.flow.summary import COLUMNS, metric_rows
     from pellucid.recipe import load
 
     result = evaluate_model(model, load(recipe, set_ or ()), home)
     if json_:
         print_json(result.as_dict())
     else:
-        print_table(("task", "mode", "accuracy", "95 %", "n", "tokens"), metric_rows(result.report))
+        print_table(COLUMNS[1:], metric_rows(result.report))
         print(f"rows: {result.artifact.path}")

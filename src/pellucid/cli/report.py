@@ -45,6 +45,10 @@ def print_summary(summary: "Summary", json_: bool) -> None:
         from pellucid.flow.summary import COLUMNS
 
         print_table(COLUMNS, summary.rows())
+    if summary.outdated:
+        told = f"verdict and page are about an earlier {', '.join(summary.outdated)};"
+        print_wrapped(told, "run the recipe again, to its end")
+        return
     if summary.verdict:
         print(f"verdict: {summary.verdict.outcome}")
         for check in summary.verdict.checks:

@@ -5,6 +5,7 @@ A format is recognised by the fields of its rows. One that no importer reads is 
 with what to change. Leaves out on purpose: judging content (triage does), and repairs.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.base.errors import Problem, UserError, boundary
+from pellucid.base.lookup import nearest
 from pellucid.data.jsonrows import LINES, read_rows
 from pellucid.data.llava import RowFault
 from pellucid.data.rows import Checked, check_images, check_rows
@@ -22,6 +24,10 @@ from pellucid.store import pixels
 
 EXAMPLES = 3
 """Faulty rows that a finding names; all are counted."""
+_FIELDS = (
+    "id", "image", "conversations", "answer", "mode", "split", "task", "domain", "group", "licence",
+)  # fmt: skip
+"""What is read of a row; other fields are kept and mean nothing."""
 _MARKS = (
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
@@ -52,7 +58,7 @@ class Finding:
     rows: tuple[int, ...]
     """The first of them, from 0."""
     value: str
-    """What the first of them gave."""
+    """What the first of them gave, each value once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +167,11 @@ def _notes(checked: Sequence[Checked]) -> Iterator[str]:
             "no row has a gold `answer`: they can be trained on, and no evaluation, gate or RL can "
             'use them; add "answer": {"kind": "text", "gold": "..."} (see docs/own-data.md)'
         )
+    fields = Counter(key for _, row in sound for key in json.loads(row.raw))
+    for key, count in sorted(fields.items()):
+        meant = None if key in _FIELDS else nearest(key, _FIELDS, cutoff=0.8)
+        if meant:
+            yield f"nothing reads the field {key!r} of {count} rows; did you mean {meant!r}?"
     wrong = [
         (number, row.answer.gold, row.messages[-1].text)
         for number, row in sound
@@ -213,7 +224,7 @@ def _findings(checked: Sequence[Checked]) -> tuple[Finding, ...]:
     found = [
         Finding(
             rule, fix, len(cases), tuple(number for number, _ in cases[:EXAMPLES]),
-            _short(cases[0][1].value),
+            ", ".join(dict.fromkeys(_short(fault.value) for _, fault in cases[:EXAMPLES])),
         )
         for (rule, fix), cases in groups.items()
     ]  # fmt: skip

@@ -102,15 +102,28 @@ def read_verdict(home: Path, run: str) -> Verdict:
     """The verdict of a run.
 
     Raises:
-        UserError: there is no such run, or it has no gate.
+        UserError: there is no such run, it has no gate, or jobs were done again after the verdict.
     """
     from pellucid.flow.runs import open_run
 
-    release = open_run(home, run).get("release")
+    artifacts = open_run(home, run)
+    release = artifacts.get("release")
     if release is None:
         fix = "add a release slice to the recipe, or let the run finish"
         raise UserError(Problem("run", run, "has no verdict", fix))
+    if outdated(artifacts):
+        rule = f"has a verdict about an earlier {', '.join(outdated(artifacts))}"
+        raise UserError(Problem("run", run, rule, "run the recipe again, to its end"))
     return verdict_of(release)
+
+
+def outdated(artifacts: Mapping[str, Artifact]) -> list[str]:
+    """Jobs of a run that were done again after its verdict was given; none without a verdict."""
+    release = artifacts.get("release")
+    if release is None:
+        return []
+    judged = release.manifest.parents
+    return [name for name in judged if name in artifacts and artifacts[name].hash != judged[name]]
 
 
 def register(recipe: Recipe, catalog: Path, artifacts: Mapping[str, Artifact]) -> Entry:

@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.eval.report import load_report
-from pellucid.flow.gate import verdict_of
+from pellucid.flow.gate import outdated, verdict_of
 from pellucid.flow.run import RECIPE, REPORT, RunResult
 from pellucid.flow.runs import open_run
 from pellucid.recipe import load
 from pellucid.schema.report import Metric, Report
 from pellucid.schema.verdict import Verdict
 
-COLUMNS = ("checkpoint", "task", "mode", "accuracy", "95 %", "n", "tokens")
+COLUMNS = ("checkpoint", "task", "mode", "accuracy", "95 %", "guess", "n", "tokens")
+"""`guess` is the accuracy of always giving the most frequent answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,11 @@ class Summary:
     result: RunResult
     reports: tuple[Report, ...]
     verdict: Verdict | None
+
+    @property
+    def outdated(self) -> list[str]:
+        """Jobs that were done again after the verdict and the page."""
+        return outdated(self.result.artifacts)
 
     @property
     def page(self) -> Path:
@@ -87,7 +93,7 @@ def summarise_run(home: Path, name: str) -> Summary:
 
 
 def metric_rows(report: Report) -> list[tuple[str, ...]]:
-    """Accuracy and tokens of each task and mode: task, mode, accuracy, interval, n, tokens."""
+    """What each task and mode came to; cells as in `COLUMNS`, but for the checkpoint."""
     by_id = {metric.id: metric for metric in report.metrics}
     rows: list[tuple[str, ...]] = []
     for id, metric in by_id.items():
@@ -96,7 +102,10 @@ def metric_rows(report: Report) -> list[tuple[str, ...]]:
             continue
         tokens = by_id.get(id.removesuffix("accuracy") + "tokens")
         spent = "" if tokens is None or tokens.value is None else f"{tokens.value:.1f}"
-        rows.append((task, mode, _share(metric), _interval(metric), str(metric.scored), spent))
+        guess = by_id.get(id.removesuffix("accuracy") + "majority")
+        guessed = "" if guess is None or guess.value is None else f"{guess.value:.3f}"
+        shown = (_share(metric), _interval(metric), guessed, str(metric.scored), spent)
+        rows.append((task, mode, *shown))
     return rows
 
 

@@ -147,7 +147,7 @@ def test_the_command_prints_a_source_that_a_recipe_accepts(folder: Path) -> None
     done = pellucid("data", "check", written(folder, [row(), row(image="none.png")]))
     assert done.returncode == 1 and "1 of them sound" in done.stdout
     told = yaml.safe_load(io.StringIO(done.stdout.split("In a recipe:")[1]))
-    source = LlavaJsonSource.model_validate(told["data"]["sources"]["mine"])
+    source = LlavaJsonSource.model_validate(told["data"]["sources"]["own"])
     assert Path(source.path).is_file() and source.on_fault == "drop"
     wide = [line for line in done.stdout.splitlines()[1:] if len(line) > 80 and "path:" not in line]
     assert not wide
@@ -168,6 +168,15 @@ def test_what_sound_rows_cannot_be_used_for_is_noted(folder: Path) -> None:
     alias = {"kind": "text", "gold": "four", "aliases": ["4"]}
     spelt = {"kind": "number", "gold": "4.0"}
     assert check(written(folder, [row(answer=alias), row(answer=spelt)]), None, PIXELS).notes == ()
+    rows = [row(answer=right, source="web"), row(answre=right), row(answre=right)]
+    (note,) = check(written(folder, rows), None, PIXELS).notes
+    assert note == "nothing reads the field 'answre' of 2 rows; did you mean 'answer'?"
+
+
+def test_a_finding_shows_each_value_once(folder: Path) -> None:
+    rows = [row(image=name) for name in ("x.png", "y.png", "x.png", "z.png")]
+    (finding,) = check(written(folder, rows), None, PIXELS).findings
+    assert (finding.count, finding.value) == (4, "'x.png', 'y.png'")
 
 
 CODE = """
