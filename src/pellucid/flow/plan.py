@@ -9,6 +9,7 @@ from typing import Any
 
 from pellucid.flow import steps
 from pellucid.flow.job import Job
+from pellucid.flow.lines import say
 from pellucid.flow.names import checkpoint_job, checkpoint_name, checkpoint_names
 from pellucid.recipe.data import Mix
 from pellucid.recipe.recipe import Recipe
@@ -67,6 +68,12 @@ def _rl_mixes(options: RlOptions) -> tuple[str, ...]:
 
 def _mix_sources(mix: Mix) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"data.{take.source}" for take in mix.take))
+
+
+def warn_idle(recipe: Recipe) -> None:
+    """Say which sources nothing uses; a typing error in a name looks like that."""
+    for name in recipe.idle_sources:
+        say(f"note: data.sources.{name} is taken by no mix and asked about by no task")
 
 
 def _all_sources(recipe: Recipe) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from pellucid.flow.plan import Choices, plan_jobs
+from pellucid.flow.plan import Choices, plan_jobs, warn_idle
 from pellucid.flow.run import choose
 from pellucid.flow.workspace import Workspace
 from pellucid.recipe import Recipe
@@ -25,6 +25,7 @@ def preview(recipe: Recipe, home: Path) -> list[Row]:
     A job behind one that would run is shown as `would run` too; it is still skipped if its parent
     comes out with content that it has seen before.
     """
+    warn_idle(recipe)
     workspace = Workspace(home)
     choices = _choices(recipe, workspace)
     done: dict[str, Artifact] = {}

@@ -11,7 +11,7 @@ from pellucid.base.paths import sweep_temporaries, write_json, write_text
 from pellucid.flow.ahead import look_ahead
 from pellucid.flow.job import Job
 from pellucid.flow.lines import say
-from pellucid.flow.plan import Choices, plan_jobs
+from pellucid.flow.plan import Choices, plan_jobs, warn_idle
 from pellucid.flow.provenance import code_version
 from pellucid.flow.workspace import Workspace
 from pellucid.recipe import Recipe, dump
@@ -70,6 +70,7 @@ def run(
     selection = selection or Selection()
     workspace = Workspace(home)
     folder = begin(recipe, workspace)
+    warn_idle(recipe)
     jobs = plan_jobs(recipe, choose(recipe, folder))
     wanted = select(jobs, selection)
     needed = wanted | ancestors(jobs, wanted)

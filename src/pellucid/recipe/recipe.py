@@ -47,3 +47,10 @@ class Recipe(Options):
         """Names of the checkpoints this run makes, in order; the last is `final`."""
         stages = tuple(stage.name for stage in self.train.stages)
         return ("init", *stages, *(("rl",) if self.rl else ()))
+
+    @property
+    def idle_sources(self) -> tuple[str, ...]:
+        """Sources that no mix takes and no task asks about: drawn or imported for nothing."""
+        taken = {take.source for mix in self.data.mixes.values() for take in mix.take}
+        asked = {task.source for task in self.eval.store_tasks.values()}
+        return tuple(name for name in self.data.sources if name not in taken | asked)

@@ -1,10 +1,12 @@
 """Reading recipes: extends, --set, every problem at once, round trip."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from tests.e2e.command import pellucid
 
 from pellucid.base.errors import UserError
 from pellucid.recipe import Recipe, dump, json_schema, load
@@ -273,3 +275,20 @@ def test_the_schema_knows_every_field_of_the_recipe() -> None:
     schema = json_schema()
     assert set(Recipe.model_fields) | {"extends"} == set(schema["properties"])
     assert schema["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("name", ["backbone", "finetune", "laptop", "smoke"])
+def test_shipped_recipes_use_every_source(name: str) -> None:
+    assert load(name).idle_sources == ()
+
+
+def test_a_source_that_nothing_uses_is_told(tmp_path: Path) -> None:
+    own = "{kind: llava_json, path: rows.json, dataset: d, licence: MIT}"
+    assert load("smoke", [f"data.sources.mine={own}"]).idle_sources == ("mine",)
+    asked = "eval.tasks.mine={kind: store, source: mine}"
+    assert load("smoke", [f"data.sources.mine={own}", asked]).idle_sources == ()
+    row = {"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}
+    (tmp_path / "rows.json").write_text(json.dumps([row]), encoding="utf-8")
+    set_ = f"data.sources.mine={own.replace('rows.json', str(tmp_path / 'rows.json'))}"
+    done = pellucid("plan", "smoke", "--set", set_, cwd=tmp_path)
+    assert "note: data.sources.mine is taken by no mix and asked about by no task" in done.stderr
