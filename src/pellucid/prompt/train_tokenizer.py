@@ -35,8 +35,8 @@ _PIECES = "|".join(
         r"\s",
     )
 )
-_ROLE_WEIGHT = 1000
-"""How often each role name is read; enough to make it one entry."""
+_WEIGHT = 1000
+"""How often each role name and each drawn word is read; enough to make it one entry."""
 
 
 def controls() -> list[str]:
@@ -46,12 +46,13 @@ def controls() -> list[str]:
 
 
 def corpus_lines() -> Iterator[str]:
-    """The text that the tokenizer learns from, and the role names."""
+    """The text that the tokenizer learns from, the words that scenes draw, and the role names."""
     for name in ("scenes.txt", "english.txt"):
         with (FOLDER / "corpus" / name).open(encoding="utf-8") as file:
             yield from file
-    for role in ROLES:
-        yield from [role] * _ROLE_WEIGHT
+    words = (FOLDER / "corpus" / "words.txt").read_text(encoding="utf-8").splitlines()
+    for word in (*words, *ROLES):
+        yield from [word] * _WEIGHT
 
 
 def train(lines: Iterable[str]) -> str:

@@ -176,21 +176,39 @@ def ask(task: str, question: str, answer: Answer, reasoning: str | None = None) 
 
 
 def statements(facts: Sequence[str], boxes: Sequence[str], rng: Random) -> Item:
-    """What a picture shows in sentences of any order, as many of the facts as one text holds.
+    """What a picture shows in short statements of any order, as many as one text holds.
 
-    What comes next cannot be guessed from what came before, so each sentence has to be looked up by
-    the thing that it names.
+    What comes next cannot be guessed from what came before, so each has to be looked up by the
+    thing that it names. They are not sentences: words that carry nothing cost time.
 
     Args:
-        facts: sentences.
-        boxes: sentences with a box; they are long, so few are taken.
+        facts: statements without a box.
+        boxes: statements with a box; they are long, so few are taken.
         rng: chooses and orders.
     """
     few = rng.sample(boxes, min(MOST_BOXES, len(boxes)))
     said = [*rng.sample(facts, min(MOST_STATEMENTS, len(facts))), *few]
     rng.shuffle(said)
-    question = "Say in sentences what the picture shows."
+    question = "Say what the picture shows."
     return Item("statements", (Ask(question, " ".join(said)),), None)
+
+
+def most_so_far(counts: Sequence[tuple[str, int]]) -> str:
+    """The steps to the name with the largest count: each in turn beside the largest so far.
+
+    The name that is asked for stands beside its count at every step, so nothing has to be found by
+    its count.
+
+    >>> most_so_far([("ant", 5), ("bee", 9), ("cow", 7)])
+    'ant 5. bee 9: bee 9. cow 7: bee 9.'
+    """
+    (name, best), *others = counts
+    steps = [f"{name} {best}."]
+    for other, count in others:
+        if count > best:
+            name, best = other, count
+        steps.append(f"{other} {count}: {name} {best}.")
+    return " ".join(steps)
 
 
 def number(value: int) -> Answer:

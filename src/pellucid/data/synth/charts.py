@@ -31,6 +31,7 @@ from pellucid.data.synth.base import (
     first_fit,
     font,
     inside,
+    most_so_far,
     number,
     set_text,
     statements,
@@ -40,7 +41,7 @@ from pellucid.data.synth.grid import CELL_HEIGHT, CELL_WIDTH, cell_text, cells
 from pellucid.recipe.data import ChartsScene
 from pellucid.schema.record import Answer
 
-VERSION = 2
+VERSION = 3
 FROM_CAPTION = frozenset({"count", "difference", "dialogue", "largest", "name", "read", "sum"})
 """Tasks that a reader of the caption alone can answer."""
 FROM_BOXES = frozenset({"locate"})
@@ -59,15 +60,15 @@ COLOURS: dict[str, Rgb] = {
 WITHHELD = "purple"
 """A month's bar in this colour is the withheld combination: other bars have it, and months have
 other colours."""
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_TITLES = (
-    "Rain", "Sales", "Visits", "Votes", "Stock", "Trips", "Goals", "Steps", "Books", "Calls",
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+TITLES = (
+    "rain", "sales", "visits", "votes", "stock", "trips", "goals", "steps", "books", "calls",
 )  # fmt: skip
 LABELS = (
     ("ant", "bee", "cat", "cow", "dog", "elk", "fox", "hen", "owl", "pig", "rat", "yak"),
     MONTHS,
     ("egg", "fig", "ham", "jam", "nut", "oat", "pea", "pie", "rye", "soy", "tea", "yam"),
-    ("Ann", "Ben", "Eva", "Ida", "Jim", "Kim", "Lea", "Max", "Ned", "Pam", "Ray", "Sue"),
+    ("ann", "ben", "eva", "ida", "jim", "kim", "lea", "max", "ned", "pam", "ray", "sue"),
 )
 _LABEL_CELLS = max(len(label) for group in LABELS for label in group)
 """Cells that a label and its bar take on the grid."""
@@ -131,7 +132,7 @@ def _data(options: ChartsScene, seed: int, rng: Random) -> _Chart:
     colours = rng.sample(sorted(COLOURS), count)
     values = rng.sample(range(1, options.max_value + 1), count)
     bars = zip(labels, colours, values, strict=True)
-    return _Chart(rng.choice(_TITLES), tuple(_Bar(*bar) for bar in bars))
+    return _Chart(rng.choice(TITLES), tuple(_Bar(*bar) for bar in bars))
 
 
 def _layout(options: ChartsScene, chart: _Chart, rng: Random) -> _Layout | None:
@@ -292,7 +293,7 @@ def _items(chart: _Chart, layout: _Layout, rng: Random) -> tuple[Item, ...]:
 def _caption(chart: _Chart, rng: Random) -> Item:
     listed = [f"{bar.label} is {bar.colour} with value {bar.value}" for bar in chart.bars]
     text = (
-        f'A bar chart titled "{chart.title}" with {len(listed)} bars. '
+        f"A bar chart titled {chart.title} with {len(listed)} bars. "
         f"From left to right, {', '.join(listed[:-1])} and {listed[-1]}."
     )
     question = rng.choice(("Describe the picture.", "Write down everything the chart shows."))
@@ -309,14 +310,14 @@ def _grounded(chart: _Chart, layout: _Layout) -> Item:
 
 
 def _statements(chart: _Chart, layout: _Layout, rng: Random) -> Item:
-    facts, boxes = [f"The number of bars is {len(chart.bars)}."], []
+    facts, boxes = [f"bars {len(chart.bars)}.", f"title {chart.title}."], []
     for bar, box in zip(chart.bars, layout.bars, strict=True):
-        facts.append(f"The {bar.label} bar is {bar.colour}.")
-        facts.append(f"The label of the {bar.colour} bar is {bar.label}.")
+        facts.append(f"{bar.label} colour {bar.colour}.")
+        facts.append(f"{bar.colour} label {bar.label}.")
         gold = box_answer(box, layout.width, layout.height).gold
         for name in (bar.label, bar.colour):
-            facts.append(f"The value of the {name} bar is {bar.value}.")
-            boxes.append(f"The box of the {name} bar is {gold}.")
+            facts.append(f"{name} value {bar.value}.")
+            boxes.append(f"{name} box {gold}.")
     return statements(facts, boxes, rng)
 
 
@@ -354,8 +355,7 @@ def _locate(chart: _Chart, layout: _Layout, rng: Random) -> Item:
 def _largest(chart: _Chart, rng: Random) -> Item:
     best = max(chart.bars, key=lambda bar: bar.value)
     question = rng.choice(("Which bar is the tallest?", "Which bar has the largest value?"))
-    listed = ", ".join(f"{bar.label} {bar.value}" for bar in chart.bars)
-    steps = f"{listed}. {best.value} is the most, so {best.label}."
+    steps = most_so_far([(bar.label, bar.value) for bar in chart.bars])
     return ask("largest", question, Answer("text", best.label, (best.colour,)), steps)
 
 

@@ -45,11 +45,11 @@ from pellucid.data.synth.lexicon import WORDS
 from pellucid.recipe.data import DocumentsScene
 from pellucid.schema.record import Answer
 
-VERSION = 2
+VERSION = 3
 
-_HEADINGS = {
-    "receipt": ("Receipt", "Bill", "Order", "Invoice", "Sale"),
-    "notice": ("Notice", "Stock", "List", "Lost", "Wanted"),
+HEADINGS = {
+    "receipt": ("receipt", "bill", "order", "invoice", "sale"),
+    "notice": ("notice", "stock", "list", "lost", "wanted"),
 }
 _MAX_COUNT = 99
 """Largest number on a notice."""
@@ -83,7 +83,7 @@ class _Document:
     def spell(self, value: int) -> str:
         """A value as it is written.
 
-        >>> _Document("receipt", "Bill", 7, ()).spell(205)
+        >>> _Document("receipt", "bill", 7, ()).spell(205)
         '2.05'
         """
         return f"{value // 100}.{value % 100:02d}" if self.kind == "receipt" else str(value)
@@ -136,7 +136,7 @@ def _data(options: DocumentsScene, count: int, rng: Random) -> _Document:
         lines.append(_Line(two if long else one, value))
     digits = rng.randint(2, 4)
     numbered = rng.randint(10 ** (digits - 1), 10**digits - 1)
-    return _Document(kind, rng.choice(_HEADINGS[kind]), numbered, tuple(lines))
+    return _Document(kind, rng.choice(HEADINGS[kind]), numbered, tuple(lines))
 
 
 def _holds(document: _Document) -> bool:
@@ -277,7 +277,7 @@ def _caption(document: _Document, rng: Random) -> Item:
         for index, line in enumerate(document.lines, 1)
     ]
     heading = f"{document.heading} {document.number}"
-    text = f'A {document.kind} headed "{heading}" with {len(listed)} lines. {" ".join(listed)}'
+    text = f"A {document.kind} headed {heading} with {len(listed)} lines. {' '.join(listed)}"
     question = rng.choice(("Describe the picture.", f"Write down the whole {document.kind}."))
     return Item("caption", (Ask(question, text),), None)
 
@@ -291,17 +291,17 @@ def _grounded(document: _Document, layout: _Layout) -> Item:
 
 def _statements(document: _Document, layout: _Layout, rng: Random) -> Item:
     facts = [
-        f"The number of lines is {len(document.lines)}.",
-        f"The number of the {document.kind} is {document.number}.",
+        f"lines {len(document.lines)}.",
+        f"heading {document.heading} {document.number}.",
     ]
     boxes = []
     for index, (line, box) in enumerate(zip(document.lines, layout.lines, strict=True), 1):
         value = document.spell(line.value)
-        facts.append(f"The number beside {line.words} is {value}.")
-        facts.append(f"Beside {value} stands {line.words}.")
-        facts.append(f"The words of line {index} are {line.words}.")
+        facts.append(f"{line.words} number {value}.")
+        facts.append(f"{value} words {line.words}.")
+        facts.append(f"line {index} words {line.words}.")
         gold = box_answer(box, layout.width, layout.height).gold
-        boxes.append(f"The box of {line.words} is {gold}.")
+        boxes.append(f"{line.words} box {gold}.")
     return statements(facts, boxes, rng)
 
 

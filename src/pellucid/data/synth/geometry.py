@@ -31,7 +31,7 @@ from pellucid.data.synth.figures import (
 from pellucid.recipe.data import GeometryScene
 from pellucid.schema.record import Answer
 
-VERSION = 2
+VERSION = 3
 FROM_CAPTION = frozenset(
     "count read name which diameter area perimeter missing compare dialogue".split()
 )
@@ -99,15 +99,15 @@ def _grounded(plane: Plane) -> Item:
 
 
 def _statements(plane: Plane, rng: Random) -> Item:
-    facts, boxes = [f"The number of figures is {len(plane.figures)}."], []
+    facts, boxes = [f"figures {len(plane.figures)}."], []
     for one in plane.drawn:
         figure = one.figure
-        facts.append(f"The {figure.colour} figure is a {figure.kind}.")
+        facts.append(f"{figure.colour} kind {figure.kind}.")
         for side, length in figure.shown.items():
-            facts.append(f"The {side} of the {figure.name} is {length}.")
-            facts.append(f"The figure with a length of {length} is the {figure.name}.")
+            facts.append(f"{figure.name} {side} {length}.")
+            facts.append(f"length {length} figure {figure.name}.")
         gold = box_answer(one.box, plane.width, plane.height).gold
-        boxes.append(f"The box of the {figure.name} is {gold}.")
+        boxes.append(f"{figure.name} box {gold}.")
     return statements(facts, boxes, rng)
 
 

@@ -7,12 +7,17 @@ seeds are far from those that recipes use, and no model is trained on this text.
 """
 
 from collections.abc import Iterator
+from itertools import chain
 
 from pellucid.base.paths import ASSETS, write_text
 from pellucid.data.synth import FAMILIES
+from pellucid.data.synth.charts import COLOURS, LABELS, TITLES
+from pellucid.data.synth.documents import HEADINGS
+from pellucid.data.synth.lexicon import COMMANDS, WORDS
 from pellucid.recipe.data import ScenesSource
 
 FILE = ASSETS / "tokenizer" / "corpus" / "scenes.txt"
+DRAWN = FILE.with_name("words.txt")
 FIRST_SEED = 2**40
 SILENT = {"lists", "pages"}
 """Words and numbers that others say too."""
@@ -43,9 +48,19 @@ def _lines(family: str, seed: int) -> Iterator[str]:
     yield from dict.fromkeys(said)
 
 
+def drawn_words() -> str:
+    """Every word that a picture can show, one to a line, each after the space that texts put there.
+
+    A word that is one token is looked up and copied in one step.
+    """
+    shown = chain(WORDS, COMMANDS, *LABELS, TITLES, *HEADINGS.values(), COLOURS)
+    return "".join(f" {word}\n" for word in sorted(set(shown)))
+
+
 def main() -> None:
-    """Write `scenes.txt`."""
+    """Write `scenes.txt` and `words.txt`."""
     write_text(FILE, scene_text())
+    write_text(DRAWN, drawn_words())
 
 
 if __name__ == "__main__":

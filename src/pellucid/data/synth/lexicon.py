@@ -1,7 +1,8 @@
 """Words that documents and screens are written with.
 
-Common English nouns of three to seven letters, and what buttons say. Leaves out on purpose: words
-that questions are asked with (line, box, number), words of money and the names of colours.
+Common English nouns of three to seven letters, and what buttons say, all in small letters: what a
+compact model reads is 26 shapes and not 52. Leaves out on purpose: words that questions are asked
+with (line, box, number), words of money and the names of colours.
 """
 
 WORDS = tuple(
@@ -28,7 +29,7 @@ WORDS = tuple(
     "walnut watch wheel whistle willow wolf wool yarn zebra zipper".split()
 )
 COMMANDS = tuple(
-    "Save Open Close Send Print Copy Paste Undo Redo Help Next Back Edit Share Home Menu Play "
-    "Pause Stop Start Reply Delete Search Cancel Submit Accept Upload Login Logout Apply Reset "
-    "Add Find Sort Zoom Mute Skip Join Sync Scan".split()
+    "save open close send print copy paste undo redo help next back edit share home menu play "
+    "pause stop start reply delete search cancel submit accept upload login logout apply reset "
+    "add find sort zoom mute skip join sync scan".split()
 )

@@ -15,7 +15,7 @@ from pellucid.data.synth.documents import WITHHELD_DIGIT
 from pellucid.data.synth.lexicon import COMMANDS, WORDS
 from pellucid.recipe.data import ListsScene
 
-VERSION = 1
+VERSION = 2
 
 _SHORT = tuple(sorted({*COLOURS, *(label for row in LABELS for label in row)}))
 
@@ -52,14 +52,14 @@ def _data(options: ListsScene, rng: Random) -> tuple[_Pair, ...]:
 
 
 def _name(rng: Random) -> str:
-    """A word or two as documents write them, a word as windows do, a label or a colour."""
+    """A word or two, what a button says, a label or a colour."""
     kind = rng.randrange(4)
     if kind == 0:
         return rng.choice(WORDS)
     if kind == 1:
         return " ".join(rng.sample(WORDS, 2))
     if kind == 2:
-        return rng.choice((rng.choice(COMMANDS), rng.choice(WORDS).capitalize()))
+        return rng.choice(COMMANDS)
     return rng.choice(_SHORT)
 
 

@@ -25,18 +25,28 @@ from pellucid.data.synth.base import (
     font,
     ink,
     put_text,
+    statements,
     unit,
 )
+from pellucid.data.synth.charts import LABELS, TITLES
+from pellucid.data.synth.documents import HEADINGS
 from pellucid.data.synth.grid import cell_text, cells
 from pellucid.data.synth.lexicon import COMMANDS, WORDS
 from pellucid.recipe.data import PagesScene
 
-VERSION = 1
+VERSION = 2
 WITHHELD = "7"
 """Withheld: this text in both the first cell and the last."""
 
 _INKS: tuple[Rgb, ...] = (INK, INK, (150, 30, 30), (20, 60, 150), (20, 100, 40), (90, 40, 130))
 _QUESTIONS = ("Read the page.", "Write down the text.")
+_SPELL = "Spell the page."
+_KINDS_OF_WORDS = (
+    *(WORDS, WORDS, WORDS, COMMANDS),
+    *LABELS,
+    (*TITLES, *(heading for kind in HEADINGS.values() for heading in kind)),
+)
+"""Every word that a scene writes."""
 
 
 def draw(options: PagesScene, seed: int) -> Scene:
@@ -63,9 +73,10 @@ def draw(options: PagesScene, seed: int) -> Scene:
         "height": height,
         "texts": [{"text": text.text, "box": unit(text.box, *size)} for text in placed],
     }
-    question = rng.choice(_QUESTIONS)
-    caption = Item("caption", (Ask(question, " ".join(texts)),), None)
-    return Scene((encode(picture),), facts, (caption,))
+    caption = Item("caption", (Ask(rng.choice(_QUESTIONS), " ".join(texts)),), None)
+    spelling = Item("spelling", (Ask(_SPELL, " ".join(map(_spelt, texts))),), None)
+    places = statements(_places(options, texts), (), rng)
+    return Scene((encode(picture),), facts, (caption, spelling, places))
 
 
 def holds_withheld(texts: tuple[str, ...]) -> bool:
@@ -78,10 +89,32 @@ def _data(options: PagesScene, rng: Random) -> tuple[str, ...]:
     return tuple(_text(options, rng) for _ in range(options.columns * options.rows))
 
 
+def _spelt(text: str) -> str:
+    """A word letter by letter and a comma; a number as it is.
+
+    >>> _spelt("oven"), _spelt("7941")
+    ('o v e n,', '7941')
+    """
+    return text if text.isdigit() else " ".join(text) + ","
+
+
+def _places(options: PagesScene, texts: tuple[str, ...]) -> list[str]:
+    """What stands right of and below each text that stands on the page once."""
+    found = []
+    for cell, text in enumerate(texts):
+        row, column = divmod(cell, options.columns)
+        if texts.count(text) > 1:
+            continue
+        if column + 1 < options.columns:
+            found.append(f"right of {text} {texts[cell + 1]}.")
+        if row + 1 < options.rows:
+            found.append(f"below {text} {texts[cell + options.columns]}.")
+    return found
+
+
 def _text(options: PagesScene, rng: Random) -> str:
     if rng.random() < options.word_share:
-        word = rng.choice(rng.choice((WORDS, WORDS, COMMANDS)))
-        return rng.choice((word, word.capitalize()))
+        return rng.choice(rng.choice(_KINDS_OF_WORDS))
     digits = rng.randint(1, options.max_digits)
     return "".join(rng.choice("0123456789") for _ in range(digits))
 

@@ -15,7 +15,7 @@ from pellucid.data.synth.requests import ADJECTIVES, ENDINGS, GROUPS, PAPERS, PH
 from pellucid.recipe.data import SafetyScene
 from pellucid.schema.record import Answer
 
-VERSION = 1
+VERSION = 2
 REFUSAL = "I can't help with that."
 """What every harmful request is answered with."""
 WITHHELD = ("forge {}", "document")

@@ -35,7 +35,7 @@ from pellucid.data.synth.windows import (
 from pellucid.recipe.data import ScreensScene
 from pellucid.schema.record import Answer
 
-VERSION = 2
+VERSION = 3
 FROM_CAPTION = frozenset(("title", "colour", "count", "which", "corner", "checked", "read", "sum"))
 FROM_BOXES = frozenset(("locate", "click", "click_next", "click_second", "dialogue"))
 
@@ -96,7 +96,7 @@ def _caption(layout: Layout, rng: Random) -> Item:
         one.control.name + marks.get(one.control.kind + one.control.value, f" {one.control.value}")
         for one in layout.drawn
     ]
-    bar = f'A window titled "{layout.title.text}" with a {layout.bar_colour} bar'
+    bar = f"A window titled {layout.title.text} with a {layout.bar_colour} bar"
     question = rng.choice(("Describe the picture.", "Write down everything in the window."))
     text = f"{bar} and {len(listed)} controls. {_by_rows(layout, listed)}"
     return Item("caption", (Ask(question, text),), None)
@@ -121,23 +121,23 @@ def _statements(layout: Layout, rng: Random) -> Item:
     absent = rng.choice([word for word in SHORT_WORDS if word not in _labels(layout)])
     corners = {corner: _at(layout, corner).control.label for corner in _CORNERS}
     facts = [
-        f"The title of the window is {layout.title.text}.",
-        f"The title bar is {layout.bar_colour}.",
-        f"The number of buttons is {len(_of(layout, 'button'))}.",
-        *(f"The label at the {corner} is {label}." for corner, label in corners.items()),
-        f"{absent} is {STATES['absent']}.",
+        f"title {layout.title.text}.",
+        f"bar {layout.bar_colour}.",
+        f"buttons {len(_of(layout, 'button'))}.",
+        *(f"{corner} label {label}." for corner, label in corners.items()),
+        f"{absent} {STATES['absent']}.",
     ]
     for one in layout.drawn:
         if one.control.kind != "button":
-            facts.append(f"{one.control.label} is {STATES[_state(one)]}.")
+            facts.append(f"{one.control.label} {STATES[_state(one)]}.")
         if one.control.kind == "field":
-            facts.append(f"The {one.control.name} says {int(one.control.value)}.")
+            facts.append(f"{one.control.name} number {int(one.control.value)}.")
     for relation in STEPS:
         for one, other in _pairs(layout, relation):
             label = other.control.label
-            facts.append(f"The label {_side(relation)} the {one.control.name} is {label}.")
+            facts.append(f"{relation} {one.control.name} label {label}.")
     boxes = [
-        f"The box of the {one.control.name} is {_box(layout, one).gold}." for one in layout.drawn
+        f"{one.control.name} box {_box(layout, one).gold}." for one in layout.drawn
     ]
     return statements(facts, boxes, rng)
 

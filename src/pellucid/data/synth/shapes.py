@@ -28,6 +28,7 @@ from pellucid.data.synth.base import (
     encode,
     first_fit,
     inside,
+    most_so_far,
     number,
     statements,
     unit,
@@ -36,7 +37,7 @@ from pellucid.data.synth.grid import CELL_HEIGHT
 from pellucid.recipe.data import ShapesScene
 from pellucid.schema.record import Answer
 
-VERSION = 3
+VERSION = 4
 FROM_CAPTION = frozenset({"count_all", "count_colour", "dialogue", "most", "total"})
 """Tasks that a reader of the caption alone can answer."""
 FROM_BOXES = frozenset({"locate", "relation"})
@@ -313,14 +314,14 @@ def _grounded(plane: _Plane) -> Item:
 
 
 def _statements(plane: _Plane, rng: Random) -> Item:
-    facts = [f"The number of shapes is {len(plane.shapes)}."]
+    facts = [f"shapes {len(plane.shapes)}."]
     for colour in sorted(COLOURS):
-        facts.append(f"The number of {colour} shapes is {plane.count(colour)}.")
+        facts.append(f"{colour} {plane.count(colour)}.")
     for relation, pairs in _relations(plane).items():
-        told = [f"The {a.name} is {relation} the {b.name}." for a, b in pairs]
+        told = [f"{a.name} seen from {b.name} {relation}." for a, b in pairs]
         facts += rng.sample(told, min(len(told), 3))
     boxes = [
-        f"The box of the {shape.name} is {box_answer(shape.box, plane.width, plane.height).gold}."
+        f"{shape.name} box {box_answer(shape.box, plane.width, plane.height).gold}."
         for shape in plane.shapes
     ]
     return statements(facts, boxes, rng)
@@ -394,8 +395,7 @@ def _most(plane: _Plane, rng: Random) -> Item | None:
     question = rng.choice(
         ("Which colour do most shapes have?", "Which colour is there most often?")
     )
-    listed = ", ".join(f"{colour} {count}" for colour, count in counts.items())
-    steps = f"{listed}. {counts[best]} is the most, so {best}."
+    steps = most_so_far(list(counts.items()))
     return ask("most", question, Answer("text", best), steps)
 
 

@@ -50,7 +50,7 @@ WITHHELD = "green"
 _BUTTONS: tuple[Rgb, ...] = ((214, 218, 226), (196, 216, 240), (205, 230, 205), (240, 222, 190))
 _LINE: Rgb = (90, 90, 90)
 _WHITE: Rgb = (255, 255, 255)
-SHORT_WORDS = tuple(word.capitalize() for word in WORDS if len(word) <= 5)
+SHORT_WORDS = tuple(word for word in WORDS if len(word) <= 5)
 """Titles, and the labels of check boxes and fields."""
 _GAP = 4
 """Least distance of two controls with their labels, in pixels."""
