@@ -1,5 +1,6 @@
 """Pages: what is said is what stands there, in reading order, and the levels are what they say."""
 
+import re
 from collections import defaultdict
 from io import BytesIO
 
@@ -27,7 +28,7 @@ def test_the_caption_reads_the_cells_row_by_row(options: dict[str, object]) -> N
     columns, rows = int(str(options.get("columns", 2))), int(str(options.get("rows", 4)))
     for seed in range(60):
         scene = draw(seed, **options)
-        (item,) = scene.items
+        item = scene.items[0]
         texts = scene.facts["texts"]
         assert item.asks[0].reply == " ".join(text["text"] for text in texts)
         assert len(texts) == columns * rows
@@ -36,6 +37,35 @@ def test_the_caption_reads_the_cells_row_by_row(options: dict[str, object]) -> N
             x0, y0, _, _ = text["box"]
             assert column / columns < x0 < (column + 1) / columns
             assert row / rows < y0 < (row + 1) / rows
+
+
+def test_spelling_takes_every_word_apart_and_leaves_numbers() -> None:
+    for seed in range(40):
+        scene = draw(seed, **WORDS)
+        item = next(item for item in scene.items if item.task == "spelling")
+        texts = [text["text"] for text in scene.facts["texts"]]
+        spelt = [text if text.isdigit() else " ".join(text) + "," for text in texts]
+        assert item.asks[0].reply == " ".join(spelt)
+
+
+def test_statements_say_what_stands_beside_and_below() -> None:
+    said = 0
+    for seed in range(40):
+        scene = draw(seed, **WORDS)
+        texts = [text["text"] for text in scene.facts["texts"]]
+        item = next(item for item in scene.items if item.task == "statements")
+        for where, text, other in re.findall(r"(right of|below) (\w+) (\w+)\.", item.asks[0].reply):
+            cell = texts.index(text)
+            assert texts.count(text) == 1
+            assert texts[cell + (1 if where == "right of" else 2)] == other
+            assert where == "below" or cell % 2 == 0, "the last of a row has nothing beside it"
+            said += 1
+    assert said > 400
+
+
+def test_a_page_of_one_text_says_nothing_of_places() -> None:
+    scene = draw(3, columns=1, rows=1)
+    assert [item.task for item in scene.items] == ["caption", "spelling"]
 
 
 def test_nothing_is_cut_or_overlaps() -> None:

@@ -156,45 +156,46 @@ def test_golds_follow_from_the_facts(family: str) -> None:
 
 STATEMENTS = {
     "charts": [
-        (r"The number of bars is (.*)", "count"),
-        (r"The value of the \w+ bar is (.*)", "read"),
-        (r"The label of the \w+ bar is (.*)", "name"),
-        (r"The \w+ bar is (.*)", "name"),
-        (r"The box of the \w+ bar is (.*)", "locate"),
+        (r"bars (.*)", "count"),
+        (r"title (.*)", "title"),
+        (r"\w+ value (.*)", "read"),
+        (r"\w+ label (.*)", "name"),
+        (r"\w+ colour (.*)", "name"),
+        (r"\w+ box (.*)", "locate"),
     ],
     "documents": [
-        (r"The number of lines is (.*)", "count"),
-        (r"The number of the (?:receipt|notice) is (.*)", "heading"),
-        (r"The number beside .* is (.*)", "read"),
-        (r"Beside .* stands (.*)", "name"),
-        (r"The words of line \d are (.*)", "nth"),
-        (r"The box of .* is (.*)", "locate"),
+        (r"lines (.*)", "count"),
+        (r"heading \w+ (.*)", "heading"),
+        (r".* number (.*)", "read"),
+        (r"line \d words (.*)", "nth"),
+        (r".* words (.*)", "name"),
+        (r".* box (.*)", "locate"),
     ],
     "geometry": [
-        (r"The number of figures is (.*)", "count"),
-        (r"The (?:width|height|side|base|radius) of the .* is (.*)", "read"),
-        (r"The \w+ figure is a (.*)", "name"),
-        (r"The figure with a length of \d+ is the (.*)", "which"),
-        (r"The box of the .* is (.*)", "locate"),
+        (r"figures (.*)", "count"),
+        (r".* (?:width|height|side|base|radius) (.*)", "read"),
+        (r"\w+ kind (.*)", "name"),
+        (r"length \d+ figure (.*)", "which"),
+        (r".* box (.*)", "locate"),
     ],
     "screens": [
-        (r"The title of the window is (.*)", "title"),
-        (r"The title bar is (.*)", "colour"),
-        (r"The number of buttons is (.*)", "count"),
-        (r"The label directly .* is (.*)", "which"),
-        (r"The label at the .* is (.*)", "corner"),
-        (r"The \w+ field says (.*)", "read"),
-        (r"The box of the .* is (.*)", "locate"),
-        (r"\w+ is (checked|not checked|a field|not there)", "checked"),
+        (r"title (.*)", "title"),
+        (r"bar (.*)", "colour"),
+        (r"buttons (.*)", "count"),
+        (r"(?:top|bottom) (?:left|right) label (.*)", "corner"),
+        (r".* label (.*)", "which"),
+        (r"\w+ field number (.*)", "read"),
+        (r".* box (\[.*)", "locate"),
+        (r"\w+ (checked|not checked|a field|not there)", "checked"),
     ],
     "shapes": [
-        (r"The number of shapes is (.*)", "count_all"),
-        (r"The number of \w+ shapes is (.*)", "count_colour"),
-        (r"The box of the .* is (.*)", "locate"),
-        (r"The \w+ \w+ is (.* of|above|below) the .*", "relation"),
+        (r"shapes (.*)", "count_all"),
+        (r"\w+ (\d)", "count_colour"),
+        (r".* box (.*)", "locate"),
+        (r"\w+ \w+ seen from \w+ \w+ (.*)", "relation"),
     ],
 }
-"""What a sentence can look like, and the task whose answer it gives in its group."""
+"""What a statement can look like, and the task whose answer it gives in its group."""
 
 
 @families
@@ -215,7 +216,7 @@ def test_every_statement_is_true(family: str) -> None:
             assert SOLVERS[family](task, asked, scene.facts) == got, (sentence, scene.facts)
             seen[task] += 1
     singles = {i.task for scene in every(family) for i in scene.items if i.asks[0].direct}
-    assert set(seen) == singles - {"click"}, "all that can be asked without steps"
+    assert set(seen) - {"title"} == singles - {"click", "title"}, "all asked without steps"
 
 
 @families
@@ -266,6 +267,9 @@ def test_steps_end_in_the_answer_and_only_arithmetic_has_them(family: str) -> No
                 assert WORK[sign](Fraction(left), Fraction(right)) == Fraction(result)
             if item.answer.kind == "number":
                 assert last.reasoning.endswith(f"= {last.reply}.")
+            if item.task in ("largest", "most"):  # the steps end in the name beside its count
+                assert re.search(rf" {last.reply} \d+\.$", " " + last.reasoning)
+                continue
             if item.answer.kind == "point":  # the steps end in the name of what is clicked
                 (at,) = [c for c in scene.facts["controls"] if spell_box(c["box"]) == last.reply]
                 assert last.reasoning.endswith(f" is the {named(at)}.")
@@ -386,8 +390,8 @@ def test_the_changed_item_shows_two_pictures() -> None:
 def test_the_lexicon_has_words_enough() -> None:
     assert len(set(WORDS)) == len(WORDS) >= 200 and len(set(COMMANDS)) == len(COMMANDS)
     assert all(re.fullmatch("[a-z]{3,7}", word) for word in WORDS)
-    labels = {word.lower() for word in COMMANDS}
-    assert not labels & set(WORDS), "a label is a button's or another control's"
+    assert all(re.fullmatch("[a-z]{3,7}", word) for word in COMMANDS)
+    assert not set(COMMANDS) & set(WORDS), "a label is a button's or another control's"
 
 
 def test_options_that_cannot_fit_are_a_user_error() -> None:
@@ -515,6 +519,8 @@ def solve_charts(task: str, question: str, facts: Facts) -> str:
     )
     chosen = [bars[index] for _, index in named]
     match task:
+        case "title":
+            return facts["title"]["text"]
         case "count":
             return str(len(bars))
         case "read":
@@ -697,7 +703,7 @@ def solve_screens(task: str, question: str, facts: Facts) -> str:
     asked = question.partition("\n")[0]
     found = sorted((asked.index(named(c)), i) for i, c in enumerate(controls) if named(c) in asked)
     chosen = [controls[index] for _, index in found]
-    ways = re.findall(r"directly (?:to the )?(right of|left of|above|below)", asked)
+    ways = re.findall(r"\b(right of|left of|above|below)\b", asked)
     match task:
         case "title":
             return facts["title"]["text"]

@@ -39,7 +39,7 @@ def items(scene: Scene) -> dict[str, Item]:
 
 def heard(caption: str) -> tuple[str, dict[str, int]]:
     """Number of the heading, and each line's words with its value in the smallest unit."""
-    (number,) = re.findall(r'headed "\w+ (\d+)"', caption)
+    (number,) = re.findall(r"headed \w+ (\d+)", caption)
     listed = re.findall(r"Line \d+: ([a-z ]+) ([\d.]+)\.(?: |$)", caption)
     return number, {words: int(value.replace(".", "")) for words, value in listed}
 

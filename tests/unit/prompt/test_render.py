@@ -16,9 +16,9 @@ QUICK = settings(deadline=None, max_examples=30, derandomize=True)
 # Ids by hand: controls are 0..31 in the order of the format, printable characters that stand alone
 # are 289 + code - 32, the three role names were learnt as one entry each.
 START, SEP, END, THINK, CLOSE, NOTHINK, IMAGE = 1, 2, 3, 4, 5, 6, 7
-USER, ASSISTANT = 433, 436
+USER, ASSISTANT = 1179, 1185
 SEVEN, EIGHT, NINE, ONE, MARK = 312, 313, 314, 306, 320
-PLUS, RED = 427, 701
+PLUS, RED = 688, 1415
 PHI = replace(
     PELLUCID,
     nothink="<|reserved_3|>",

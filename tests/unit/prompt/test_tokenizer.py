@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from pellucid.base.errors import DiskError, UserError
 from pellucid.base.paths import ASSETS
-from pellucid.data.synth.language import scene_text
+from pellucid.data.synth.charts import LABELS, TITLES
+from pellucid.data.synth.language import drawn_words, scene_text
+from pellucid.data.synth.lexicon import COMMANDS, WORDS
 from pellucid.prompt import Detokenizer, Tokenizer
 from pellucid.prompt.train_tokenizer import FOLDER, corpus_lines, train
 
@@ -36,14 +38,20 @@ def test_layout_of_the_vocabulary(tokenizer):
 
 def test_rebuilding_gives_the_shipped_bytes(tokenizer):
     assert (FOLDER / "corpus" / "scenes.txt").read_text(encoding="utf-8") == scene_text()
+    assert (FOLDER / "corpus" / "words.txt").read_text(encoding="utf-8") == drawn_words()
     rebuilt = train(corpus_lines()).encode("utf-8")
     assert rebuilt == FILE.read_bytes()
     assert Tokenizer(rebuilt).hash == tokenizer.hash
 
 
+def test_every_word_that_a_picture_shows_is_one_token(tokenizer):
+    for word in (*WORDS, *COMMANDS, *TITLES, *(label for group in LABELS for label in group)):
+        assert len(tokenizer.encode_text(f" {word}")) == 1, word
+
+
 def test_training_text_is_small_and_licensed():
     files = sorted((ASSETS / "tokenizer" / "corpus").iterdir())
-    names = ["LICENSE.gsm8k", "SOURCE.md", "english.txt", "scenes.txt"]
+    names = ["LICENSE.gsm8k", "SOURCE.md", "english.txt", "scenes.txt", "words.txt"]
     assert [file.name for file in files] == names
     assert sum(file.stat().st_size for file in files) < 400_000
 

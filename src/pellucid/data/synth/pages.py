@@ -75,8 +75,9 @@ def draw(options: PagesScene, seed: int) -> Scene:
     }
     caption = Item("caption", (Ask(rng.choice(_QUESTIONS), " ".join(texts)),), None)
     spelling = Item("spelling", (Ask(_SPELL, " ".join(map(_spelt, texts))),), None)
-    places = statements(_places(options, texts), (), rng)
-    return Scene((encode(picture),), facts, (caption, spelling, places))
+    found = _places(options, texts)
+    places = (statements(found, (), rng),) if found else ()
+    return Scene((encode(picture),), facts, (caption, spelling, *places))
 
 
 def holds_withheld(texts: tuple[str, ...]) -> bool:

@@ -136,9 +136,7 @@ def _statements(layout: Layout, rng: Random) -> Item:
         for one, other in _pairs(layout, relation):
             label = other.control.label
             facts.append(f"{relation} {one.control.name} label {label}.")
-    boxes = [
-        f"{one.control.name} box {_box(layout, one).gold}." for one in layout.drawn
-    ]
+    boxes = [f"{one.control.name} box {_box(layout, one).gold}." for one in layout.drawn]
     return statements(facts, boxes, rng)
 
 
