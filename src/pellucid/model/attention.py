@@ -22,6 +22,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from pellucid.model.rounding import LONGEST, compiles_per_shape
 from pellucid.model.segments import layout
 
 NAME = "pellucid"
@@ -94,7 +95,11 @@ def packed_attention(
         dropout: probability of dropping an attention weight.
     """
     assert sum(segments) == query.shape[0], f"{sum(segments)} != {query.shape[0]} tokens"
-    plan = layout(segments, CAUSAL_WASTE if causal else 0.0, query.device)
+    if causal:
+        multiple = LONGEST if compiles_per_shape(query.device, query.dtype) else 1
+        plan = layout(segments, CAUSAL_WASTE, query.device, multiple)
+    else:  # no mask: no padding
+        plan = layout(segments, 0.0, query.device)
     rows = [part.index_select(0, plan.gather) for part in (query, key, value)]
     outputs, start = [], 0
     for count, longest in plan.shapes:
@@ -123,8 +128,5 @@ def _kernel(query: Tensor, longest: int) -> AbstractContextManager[None]:
     There the fused kernel's backward pass takes several times as long as plain products with a
     (longest, longest) score matrix per segment and head.
     """
-    device = query.device.type
-    autocast = torch.is_autocast_enabled(device)
-    dtype = torch.get_autocast_dtype(device) if autocast else query.dtype
-    slow = device == "cpu" and dtype == torch.bfloat16 and query.requires_grad
+    slow = compiles_per_shape(query.device, query.dtype) and query.requires_grad
     return sdpa_kernel(SDPBackend.MATH) if slow and longest <= SHORT else nullcontext()

@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
+from pellucid.model.rounding import missing
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -27,12 +29,15 @@ class Layout:
     """Place of each row position."""
 
 
-def layout(lengths: Sequence[int], waste: float, device: torch.device) -> Layout:
+def layout(
+    lengths: Sequence[int], waste: float, device: torch.device, multiple: int = 1
+) -> Layout:
     """The padded batches of a packed row.
 
     Segments are sorted by length and share a batch while the shortest is at least `1 - waste` of
     the longest, so at most that share of a batch is padding. With `waste=0` a batch holds equal
-    lengths only, as bidirectional attention without a mask needs.
+    lengths only, as bidirectional attention without a mask needs. Each batch is as long as its
+    longest segment, rounded up to a multiple.
 
     >>> plan = layout([2, 3, 1], 0.5, torch.device("cpu"))
     >>> plan.shapes
@@ -42,7 +47,7 @@ def layout(lengths: Sequence[int], waste: float, device: torch.device) -> Layout
     >>> plan.scatter.tolist()
     [3, 4, 0, 1, 2, 6]
     """
-    return _layout(tuple(lengths), waste, device)
+    return _layout(tuple(lengths), waste, device, multiple)
 
 
 def segment_positions(segments: Sequence[int], device: torch.device) -> Int64[Tensor, "1 t"]:
@@ -55,7 +60,9 @@ def segment_positions(segments: Sequence[int], device: torch.device) -> Int64[Te
 
 
 @lru_cache(maxsize=16)
-def _layout(lengths: tuple[int, ...], waste: float, device: torch.device) -> Layout:
+def _layout(
+    lengths: tuple[int, ...], waste: float, device: torch.device, multiple: int
+) -> Layout:
     """Cached, because every layer of a step asks for the same layout."""
     starts, total = [], 0
     for length in lengths:
@@ -66,7 +73,7 @@ def _layout(lengths: tuple[int, ...], waste: float, device: torch.device) -> Lay
     gather: list[int] = []
     scatter = [0] * total
     for batch in _batches(lengths, waste):
-        longest = lengths[batch[0]]
+        longest = lengths[batch[0]] + missing(lengths[batch[0]], multiple)
         shapes.append((len(batch), longest))
         for index in batch:
             start, length = starts[index], lengths[index]

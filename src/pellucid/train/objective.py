@@ -14,6 +14,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from pellucid.model.rounding import TOKENS, compiles_per_shape, missing
 from pellucid.model.vlm import PellucidForConditionalGeneration
 from pellucid.train.batch import Batch
 
@@ -59,7 +60,7 @@ def chunked_losses(
     """Negative log-probabilities; beyond one chunk, logits are made again in the backward pass."""
     pairs = list(zip(hidden.split(chunk), targets.split(chunk), strict=True))
     if len(pairs) == 1:
-        return _losses(head, *pairs[0])
+        return _rounded_losses(head, *pairs[0])
     return torch.cat(
         [
             checkpoint(_losses, head, *pair, use_reentrant=False, preserve_rng_state=False)
@@ -73,6 +74,17 @@ def sums(losses: Float[Tensor, " n"], batch: Batch) -> Sums:
     examples = len(batch.segments)
     by_example = losses.new_zeros(examples).index_add(0, batch.owners, losses.detach())
     return Sums(losses.sum(), by_example)
+
+
+def _rounded_losses(
+    head: Head, hidden: Float[Tensor, "n d"], targets: Int64[Tensor, " n"]
+) -> Float[Tensor, " n"]:
+    """The same, on a rounded number of rows where that saves compiling."""
+    count = len(targets)
+    spare = missing(count, TOKENS)
+    if spare and compiles_per_shape(hidden.device, hidden.dtype):
+        hidden, targets = F.pad(hidden, (0, 0, 0, spare)), F.pad(targets, (0, spare))
+    return _losses(head, hidden, targets)[:count]
 
 
 def _losses(
