@@ -6,6 +6,7 @@ something (`train/order.py`).
 """
 
 import json
+from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, final
@@ -21,7 +22,8 @@ from pellucid.store.images import Location, read_at
 from pellucid.store.verify import faults_of_store
 
 _CACHED_GROUPS = 512
-"""Row groups kept for `Store.get`; with 128 rows each, small stores stay in memory whole."""
+"""Row groups kept for `Store.get`, those last asked for; with 128 rows each, small stores stay in
+memory whole."""
 
 
 _ASKED = [
@@ -60,7 +62,7 @@ class Store:
             fix = "open each store once; two sources of one file need different dataset names"
             raise UserError(Problem("stores", names, "hold a record twice", fix))
         self._facts = table.select(FACTS)
-        self._groups: dict[tuple[int, int], pa.Table] = {}
+        self._groups: OrderedDict[tuple[int, int], pa.Table] = OrderedDict()
         self._images = _read_index(self.folders)
 
     def __len__(self) -> int:
@@ -165,8 +167,9 @@ class Store:
             with pq.ParquetFile(self._files[number]) as file:
                 table = file.read_row_group(group)
             if len(self._groups) >= _CACHED_GROUPS:
-                self._groups.clear()
+                self._groups.popitem(last=False)
             self._groups[key] = table
+        self._groups.move_to_end(key)
         return table
 
 

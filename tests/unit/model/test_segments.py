@@ -17,13 +17,15 @@ def test_examples_in_the_docstrings():
 
 
 @settings(max_examples=100, deadline=None)
-@given(LENGTHS, st.sampled_from([0.0, 0.25, 0.5]))
-def test_layout_is_a_permutation_with_bounded_padding(lengths, waste):
-    plan = segments.layout(lengths, waste, torch.device("cpu"))
+@given(LENGTHS, st.sampled_from([0.0, 0.25, 0.5]), st.sampled_from([1, 32]))
+def test_layout_is_a_permutation_with_bounded_padding(lengths, waste, multiple):
+    plan = segments.layout(lengths, waste, torch.device("cpu"), multiple)
     assert torch.equal(plan.gather[plan.scatter], torch.arange(sum(lengths)))
     padded = sum(count * longest for count, longest in plan.shapes)
     assert len(plan.gather) == padded
-    assert sum(lengths) >= (1 - waste) * padded
+    assert all(longest % multiple == 0 for _, longest in plan.shapes)
+    spare = sum(count * (multiple - 1) for count, _ in plan.shapes)
+    assert sum(lengths) >= (1 - waste) * (padded - spare)
     assert sum(count for count, _ in plan.shapes) == len(lengths)
 
 

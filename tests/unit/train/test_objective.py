@@ -135,3 +135,27 @@ def test_bfloat16_computes_the_forward_pass_and_keeps_float32_gradients(loaded, 
     assert 1e-5 < (rough.detach() - exact).abs().max() < 0.1
     rough.sum().backward()
     assert {one.grad.dtype for one in loaded.model.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize(("dtype", "rounded"), [("bfloat16", True), ("float32", False)])
+def test_few_sizes_are_compiled_in_bfloat16_and_none_is_padded_in_float32(
+    loaded, examples, dtype: str, rounded: bool
+) -> None:
+    """What the decoder's layers and the head are given, for packs of every size."""
+    rows = set[int]()
+
+    def seen(module: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> None:
+        rows.add(given[0].shape[-2])
+
+    parts = [loaded.model.decoder.model.layers[0].mlp, loaded.model.get_output_embeddings()]
+    hooks = [part.register_forward_pre_hook(seen) for part in parts]
+    wanted = set[int]()
+    for count in range(1, len(examples) + 1):
+        batch = collate(examples[:count], "cpu")
+        wanted |= {batch.input_ids.shape[1], len(batch.targets)}
+        found = token_losses(loaded.model, batch, dtype)
+        assert len(found) == len(batch.targets)
+    for hook in hooks:
+        hook.remove()
+    assert any(size % 128 for size in wanted), "the sizes are not round by themselves"
+    assert rows == ({-(-size // 128) * 128 for size in wanted} if rounded else wanted)

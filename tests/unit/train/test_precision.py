@@ -37,4 +37,6 @@ def test_determinism_is_asked_for_and_given_back() -> None:
     with precision.deterministic("cpu"):
         with pytest.raises(RuntimeError, match="deterministic"):
             scatter()
+        assert not torch.utils.deterministic.fill_uninitialized_memory, "filling costs a step"
+    assert torch.utils.deterministic.fill_uninitialized_memory
     scatter()
