@@ -29,9 +29,7 @@ class Layout:
     """Place of each row position."""
 
 
-def layout(
-    lengths: Sequence[int], waste: float, device: torch.device, multiple: int = 1
-) -> Layout:
+def layout(lengths: Sequence[int], waste: float, device: torch.device, multiple: int = 1) -> Layout:
     """The padded batches of a packed row.
 
     Segments are sorted by length and share a batch while the shortest is at least `1 - waste` of
@@ -60,9 +58,7 @@ def segment_positions(segments: Sequence[int], device: torch.device) -> Int64[Te
 
 
 @lru_cache(maxsize=16)
-def _layout(
-    lengths: tuple[int, ...], waste: float, device: torch.device, multiple: int
-) -> Layout:
+def _layout(lengths: tuple[int, ...], waste: float, device: torch.device, multiple: int) -> Layout:
     """Cached, because every layer of a step asks for the same layout."""
     starts, total = [], 0
     for length in lengths:

@@ -20,6 +20,7 @@ import torch
 from pellucid.base.errors import boundary
 from pellucid.base.hashing import hash_json
 from pellucid.base.progress import Progress
+from pellucid.base.stop import between_steps
 from pellucid.model import checkpoint as models
 from pellucid.recipe.train import Stage
 from pellucid.store import MixRow, Store, read_mix
@@ -160,13 +161,14 @@ def _loop(
     trained: list[Parameter],
     optimizers: Optimizers,
 ) -> None:
-    """The steps that are left, with a checkpoint every so many."""
+    """The steps that are left, with a checkpoint every so many and at a Ctrl-C."""
     total = plan.total
     progress = Progress(f"train.{stage.name}", total)
     steps = plan.steps(Cursor(start.epoch, start.window, start.pack))
     with (
         JsonLines(folder / LOG, start.log_bytes) as log,
         JsonLines(folder / TIMES, start.timing_bytes) as times,
+        between_steps() as stop,
     ):
         for done, step in enumerate(steps, start.step + 1):
             outcome = stepper.step(done - 1, step)
@@ -175,10 +177,12 @@ def _loop(
             log.write(outcome.log)
             times.write(_timing(outcome))
             progress.at(done, f"loss {outcome.log['loss']:.3f}")
-            if done % stage.checkpoint_every == 0 and done < total:
+            if (done % stage.checkpoint_every == 0 or stop.asked) and done < total:
                 state = checkpoints.State(start.run, done, *step.after, log.sync(), times.sync())
                 weights = {one.name: one.tensor for one in trained}
                 checkpoints.save(folder, state, weights, optimizers.state())
+            if stop.asked:
+                break
 
 
 def _timing(outcome: Outcome) -> dict[str, Any]:

@@ -1,8 +1,12 @@
 """Whole stages: they learn, repeat, survive kills, keep frozen parts, and stop on nonsense."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -70,6 +74,30 @@ def test_killed_and_resumed_equals_unbroken(world, stage, tmp_path) -> None:
         assert [one for one in whole if whole[one] != killed[one]] == []
         timing = (tmp_path / f"{name}-killed/timing/steps.jsonl").read_text().splitlines()
         assert [json.loads(line)["step"] for line in timing] == list(range(len(timing)))
+
+
+def test_ctrl_c_keeps_the_steps_that_were_done(world, stage, tmp_path) -> None:
+    """Long before a checkpoint is due, and the end is that of an unbroken run."""
+    made = stage(epochs=4, checkpoint_every=1000)
+    train(world, tmp_path / "whole", made)
+    folder = tmp_path / "stopped"
+
+    def press() -> None:
+        written = folder / "log.jsonl"
+        while not written.exists() or written.read_bytes().count(b"\n") < 2:
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    threading.Thread(target=press).start()
+    with pytest.raises(KeyboardInterrupt):
+        train(world, folder, made)
+    assert signal.getsignal(signal.SIGINT) == before
+    done = len(log(folder))
+    assert 2 <= done < len(log(tmp_path / "whole"))
+    assert [one.name for one in (folder / "checkpoints").iterdir()] == [f"step-{done:06d}"]
+    train(world, folder, made)
+    assert files(folder) == files(tmp_path / "whole")
 
 
 def test_two_runs_agree_and_leave_only_what_is_promised(world, stage, tmp_path) -> None:

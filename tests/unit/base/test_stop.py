@@ -1,0 +1,52 @@
+"""Ctrl-C between steps: the first press waits for the step, the second does not."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from pellucid.base.stop import between_steps
+
+
+def press() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_the_first_press_is_noted_and_acts_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    went_on = False
+    with pytest.raises(KeyboardInterrupt), between_steps() as stop:
+        assert not stop.asked
+        press()
+        went_on = stop.asked
+    assert went_on and signal.getsignal(signal.SIGINT) == before
+    assert "after this step; Ctrl-C again" in capsys.readouterr().err
+
+
+def test_the_second_press_acts_at_once() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    pressed = 0
+    with pytest.raises(KeyboardInterrupt), between_steps():
+        for pressed in (1, 2, 3):
+            press()
+    assert pressed == 2 and signal.getsignal(signal.SIGINT) == before
+
+
+def test_an_error_of_the_work_is_told_before_the_press() -> None:
+    with pytest.raises(ZeroDivisionError), between_steps():
+        press()
+        _ = 1 // 0
+
+
+def test_nothing_is_noted_outside_of_the_main_thread() -> None:
+    before, seen = signal.getsignal(signal.SIGINT), []
+
+    def work() -> None:
+        with between_steps() as stop:
+            seen.append((stop.asked, signal.getsignal(signal.SIGINT)))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [(False, before)]
