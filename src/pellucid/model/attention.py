@@ -10,14 +10,13 @@ device; fused variable-length kernels are to be checked against it.
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
@@ -107,7 +106,9 @@ def packed_attention(
         q, k, v = (
             row[start:stop].unflatten(0, (count, longest)).transpose(1, 2) for row in rows
         )  # (count, heads, longest, d)
-        with _kernel(q, longest):
+        if dropout == 0 and longest <= SHORT and _slow(q):
+            out = _products(q, k, v, causal, q.shape[-1] ** -0.5 if scale is None else scale)
+        else:
             out = F.scaled_dot_product_attention(
                 q,
                 k,
@@ -122,11 +123,43 @@ def packed_attention(
     return torch.cat(outputs).index_select(0, plan.scatter)
 
 
-def _kernel(query: Tensor, longest: int) -> AbstractContextManager[None]:
-    """PyTorch's choice, but for short segments trained in bf16 on a CPU.
+def _slow(query: Tensor) -> bool:
+    """Whether the fused kernel's backward pass takes several times as long as plain products."""
+    return compiles_per_shape(query.device, query.dtype) and query.requires_grad
 
-    There the fused kernel's backward pass takes several times as long as plain products with a
-    (longest, longest) score matrix per segment and head.
+
+def _products(
+    query: Float[Tensor, "n h l d"],
+    key: Float[Tensor, "n kv l d"],
+    value: Float[Tensor, "n kv l d"],
+    causal: bool,
+    scale: float,
+) -> Float[Tensor, "n h l d"]:
+    """Attention as two products and a softmax, queries of one group below each other.
+
+    Keys and values are not repeated, the mask is added by the product and made once per length, and
+    every causal row sees itself, so no row needs the stock path's guard against seeing nothing.
     """
-    slow = compiles_per_shape(query.device, query.dtype) and query.requires_grad
-    return sdpa_kernel(SDPBackend.MATH) if slow and longest <= SHORT else nullcontext()
+    (count, heads, longest, _), shared = query.shape, key.shape[1]
+    device = query.device.type
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else query.dtype
+    with torch.autocast(device, enabled=False):
+        tall = query.to(dtype).reshape(count * shared, -1, query.shape[-1])
+        wide = key.to(dtype).flatten(0, 1).mT
+        if causal:
+            mask = _mask(longest, heads // shared, dtype, query.device)
+            scores = torch.baddbmm(mask, tall, wide, alpha=scale)
+        else:
+            scores = torch.bmm(tall * scale, wide)
+        mixed = scores.softmax(-1) @ value.to(dtype).flatten(0, 1)
+    return mixed.reshape(count, heads, longest, -1)
+
+
+@lru_cache(maxsize=64)
+def _mask(
+    longest: int, groups: int, dtype: torch.dtype, device: torch.device
+) -> Float[Tensor, "rows l"]:
+    """0 where a query may look and -inf where not, for the queries of one group."""
+    with torch.inference_mode(False):
+        above = torch.full((longest, longest), -torch.inf, dtype=dtype, device=device).triu(1)
+        return above.repeat(groups, 1)
