@@ -30,7 +30,7 @@ NAME = "pellucid"
 CAUSAL_WASTE = 0.25
 """Largest share of padding in a batch of causal segments."""
 
-SHORT = 256
+SHORT = 512
 """Tokens up to which bf16 training on a CPU takes the unfused path."""
 
 

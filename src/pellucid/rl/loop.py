@@ -224,7 +224,7 @@ def _trained(setting: Setting) -> Trained:
     found = parameters(modules, options.modules, options.optimizer.kind)
     assert all(one.tensor.dtype == torch.float32 for one in found), "master weights are float32"
     table.report(setting.folder, table.rows(modules, options.modules, found))
-    return Trained(found, Optimizers(found, options.modules, options.optimizer))
+    return Trained(found, Optimizers(found, options.modules, options.optimizer, setting.dtype))
 
 
 def _run(setting: Setting, mixes: Mapping[str, tuple[MixRow, ...]], checkpoint: Path) -> str:

@@ -1,9 +1,10 @@
-"""Muon (arXiv 2502.16982) with its products in float32, matrices of one shape side by side.
+"""Muon (arXiv 2502.16982) with its products in the dtype of the run, equal shapes side by side.
 
 The library's Muon orthogonalises in bfloat16, one matrix after the other. A CPU without bfloat16
 units computes that several times slower than float32, and small matrices leave it idle: for a model
-of four million parameters it took a third of a training step. Same update, same scale as the
-library's (`match_rms_adamw`): one rate serves Muon and AdamW. Leaves out on purpose: bfloat16.
+of four million parameters it took a third of a training step. Here a run in float32 stays in
+float32, and one in bfloat16 does as the library does. Same update, same scale as the library's
+(`match_rms_adamw`): one rate serves Muon and AdamW.
 """
 
 from collections.abc import Callable
@@ -25,10 +26,17 @@ class Muon(torch.optim.Optimizer):
     Args:
         groups: parameter groups with `params`, `lr` and `weight_decay` each.
         momentum: decay of the running mean of the gradients; looked ahead by one step (Nesterov).
+        products: dtype of the products; states and weights keep theirs.
     """
 
-    def __init__(self, groups: list[dict[str, Any]], momentum: float) -> None:
+    def __init__(
+        self,
+        groups: list[dict[str, Any]],
+        momentum: float,
+        products: torch.dtype = torch.float32,
+    ) -> None:
         super().__init__(groups, {"lr": 0.0, "weight_decay": 0.0, "momentum": momentum})
+        self._products = products
 
     def step(self, closure: Callable[[], float] | None = None) -> None:
         """One update of every matrix that has a gradient."""
@@ -44,7 +52,8 @@ class Muon(torch.optim.Optimizer):
                 by_shape.setdefault(tensor.shape, []).append(tensor)
         for shape, tensors in by_shape.items():
             scale = 0.2 * max(shape) ** 0.5
-            updates = orthogonal(torch.stack([self._ahead(one, group) for one in tensors]))
+            ahead = torch.stack([self._ahead(one, group) for one in tensors])
+            updates = orthogonal(ahead, self._products)
             for tensor, update in zip(tensors, updates, strict=True):
                 tensor.mul_(1 - group["lr"] * group["weight_decay"])
                 tensor.add_(update, alpha=-group["lr"] * scale)
@@ -59,14 +68,21 @@ class Muon(torch.optim.Optimizer):
         return tensor.grad.lerp(mean, momentum)
 
 
-def orthogonal(matrices: Float[Tensor, "k n m"]) -> Float[Tensor, "k n m"]:
-    """The matrices with their singular values brought near 1 (about 0.7 to 1.2)."""
+def orthogonal(
+    matrices: Float[Tensor, "k n m"], products: torch.dtype = torch.float32
+) -> Float[Tensor, "k n m"]:
+    """The matrices with their singular values brought near 1 (about 0.7 to 1.2).
+
+    Args:
+        matrices: any, in float32.
+        products: what they are multiplied in.
+    """
     wide = matrices.shape[1] <= matrices.shape[2]
     found = matrices if wide else matrices.mT
-    found = found / found.norm(dim=(1, 2), keepdim=True).clamp(min=EPS)
+    found = (found / found.norm(dim=(1, 2), keepdim=True).clamp(min=EPS)).to(products)
     a, b, c = COEFFICIENTS
     for _ in range(ITERATIONS):
         gram = found @ found.mT
         polynomial = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
         found = torch.baddbmm(found, polynomial, found, beta=a)
-    return found if wide else found.mT
+    return (found if wide else found.mT).to(matrices.dtype)

@@ -70,7 +70,17 @@ class Norms(NamedTuple):
 class Optimizers:
     """The optimizers of one stage behind one `step`, with a state of plain tensors."""
 
-    def __init__(self, trained: list[Parameter], rates: Modules, options: Optimizer) -> None:
+    def __init__(
+        self, trained: list[Parameter], rates: Modules, options: Optimizer, dtype: str
+    ) -> None:
+        """Make the optimizers.
+
+        Args:
+            trained: what they update.
+            rates: peak rate per module.
+            options: which optimizers, and their constants.
+            dtype: "float32" or "bfloat16", of the stage; Muon's products follow it.
+        """
         self._by_name = {parameter.name: parameter for parameter in trained}
         self._peaks = {name: _rate(rates, name) or 0.0 for name in _in_order(trained)}
         self._modules = {
@@ -86,7 +96,8 @@ class Optimizers:
         if options.kind == "muon" and (
             groups := self._groups(trained, "muon", options.weight_decay)
         ):
-            self._optimizers["muon"] = Muon(groups, options.momentum)
+            products = torch.bfloat16 if dtype == "bfloat16" else torch.float32
+            self._optimizers["muon"] = Muon(groups, options.momentum, products)
 
     def set_factor(self, factor: float) -> dict[str, float]:
         """Set every module's rate to `factor` times its peak; return the rates."""

@@ -83,7 +83,7 @@ def train_stage(
         lengths = _index(folder, stage, mix, stores, loaded)
         freeze(loaded.model.modules_by_name(), stage.modules)
         trained = _trained(folder, stage, loaded)
-        optimizers = Optimizers(trained, stage.modules, stage.optimizer)
+        optimizers = Optimizers(trained, stage.modules, stage.optimizer, dtype)
         run = _run(stage, mix, checkpoint, seed, dtype)
         start = checkpoints.resume(folder, run, trained, optimizers)
         plan = Plan(lengths, stage, seed)

@@ -48,7 +48,7 @@ def optimizers(loaded: Loaded, **rates: float) -> Optimizers:
     modules = loaded.model.modules_by_name()
     freeze(modules, options.modules)
     trained = parameters(modules, options.modules, options.optimizer.kind)
-    return Optimizers(trained, options.modules, options.optimizer)
+    return Optimizers(trained, options.modules, options.optimizer, "float32")
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7])

@@ -37,7 +37,7 @@ def one(value: float, rows: int = 1) -> dict[str, nn.Module]:
 
 def build(parts, rates: Modules, options) -> Optimizers:
     freeze(parts, rates)
-    return Optimizers(parameters(parts, rates, options.kind), rates, options)
+    return Optimizers(parameters(parts, rates, options.kind), rates, options, "float32")
 
 
 def test_muon_gets_hidden_matrices_and_adamw_the_rest() -> None:
@@ -100,7 +100,8 @@ def test_muon_moves_a_matrix_by_the_rms_of_adamw() -> None:
     assert parts["projector"].bias.detach().tolist() == pytest.approx([-0.1] * 16, abs=1e-6)
 
 
-def test_muon_is_the_librarys_in_another_precision() -> None:
+@pytest.mark.parametrize("products", [torch.float32, torch.bfloat16])
+def test_muon_is_the_librarys_in_either_precision(products: torch.dtype) -> None:
     """The library orthogonalises in bfloat16: its update is ours to about one part in a hundred."""
     generator = torch.Generator().manual_seed(0)
     shapes = ((8, 24), (24, 8), (8, 8), (8, 24))
@@ -108,7 +109,7 @@ def test_muon_is_the_librarys_in_another_precision() -> None:
     ours, theirs = ([nn.Parameter(one.clone()) for one in start] for _ in range(2))
     group = {"params": ours, "lr": 0.02, "weight_decay": 0.1}
     optimizers = (
-        muon.Muon([group], momentum=0.9),
+        muon.Muon([group], 0.9, products),
         torch.optim.Muon(
             theirs, lr=0.02, momentum=0.9, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"
         ),
