@@ -22,7 +22,7 @@ from pellucid.schema.rollout import Outcome, Rollout
 __all__ = ["ANSWERS", "check_reward", "check_rows", "check_scorer", "rollout"]
 
 _LISTED = 20
-"""Faults that an error names; all are counted."""
+"""Different faults that an error names; all are counted."""
 
 Function = str | Path | Callable[..., Any]
 """`file.py:function`, or the function itself."""
@@ -196,7 +196,14 @@ def _fault(
 
 
 def _refuse(function: Callable[..., Any], faults: list[str]) -> None:
-    if faults:
-        more = [f"and {len(faults) - _LISTED} more"] if len(faults) > _LISTED else []
-        listed = "\n  ".join([*faults[:_LISTED], *more])
-        raise AssertionError(f"{function.__name__}: {len(faults)} faults\n  {listed}")
+    """Raise what is wrong, each fault once: where it was met first, and how often again."""
+    if not faults:
+        return
+    met: dict[str, list[str]] = {}
+    for fault in faults:
+        where, _, what = fault.partition(": ")
+        met.setdefault(what or where, []).append(fault)
+    lines = [first + (f" (and {len(rest)} more)" if rest else "") for first, *rest in met.values()]
+    more = [f"and {len(lines) - _LISTED} others"] if len(lines) > _LISTED else []
+    listed = "\n  ".join([*lines[:_LISTED], *more])
+    raise AssertionError(f"{function.__name__}: {len(faults)} faults\n  {listed}")

@@ -54,6 +54,16 @@ def test_a_reward_that_a_run_would_refuse_is_told_why(reward, says: str) -> None
         testing.check_reward(reward)
 
 
+def test_a_fault_that_is_met_often_is_told_once() -> None:
+    with pytest.raises(AssertionError) as raised:
+        testing.check_reward(lambda r, e: 2 if r.answer else "x" + 0)
+    first, *faults = str(raised.value).splitlines()
+    assert len(faults) == 2, faults
+    assert all(line.endswith(" more)") for line in faults)
+    counted = sum(1 + int(line.rsplit("(and ", 1)[1].split()[0]) for line in faults)
+    assert first == f"<lambda>: {counted} faults"
+
+
 @pytest.mark.parametrize(
     ("scorer", "cases", "says"),
     [
