@@ -22,8 +22,8 @@ from pellucid.store.images import Location, read_at
 from pellucid.store.verify import faults_of_store
 
 _CACHED_GROUPS = 2048
-"""Row groups kept for `Store.get`, those last asked for; 128 rows and about 130 kB each, so that stores
-of a quarter of a million records stay in memory whole."""
+"""Row groups kept for `Store.get`, those last asked for; 128 rows and about 130 kB each, so that a
+quarter of a million records stay in memory whole."""
 
 
 _ASKED = [
