@@ -24,7 +24,7 @@ def compiles_per_shape(device: torch.device, dtype: torch.dtype) -> bool:
     """
     if torch.is_autocast_enabled(device.type):
         dtype = torch.get_autocast_dtype(device.type)
-    return device.type == "cpu" and dtype == torch.bfloat16
+    return bool(device.type == "cpu" and dtype == torch.bfloat16)
 
 
 def missing(size: int, multiple: int) -> int:
