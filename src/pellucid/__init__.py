@@ -20,7 +20,8 @@ for _name in ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "RAY_USAGE_STATS_DISAB
 # processes on a few cores slow each other down many times over; sleeping at once, a step that waits
 # often takes nearly twice as long (docs/LOG.md, 2026-11-22). A policy of one's own is left alone.
 if "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # GNU's library, that of torch on Linux
+    os.environ.setdefault("KMP_BLOCKTIME", "0")  # LLVM's: in whole milliseconds, so none
 
 __version__ = "0.1.0"
 __all__ = ["load", "run", "store"]

@@ -10,7 +10,7 @@ letters) and raises an AssertionError that lists all that a run would refuse. Le
 whether the function measures what you want; that needs examples of your own.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from pellucid.schema.rollout import Outcome, Rollout
 __all__ = ["ANSWERS", "check_reward", "check_rows", "check_scorer", "rollout"]
 
 _LISTED = 20
-"""Different faults that an error names; all are counted."""
+"""Faults that an error names; all are counted."""
 
 Function = str | Path | Callable[..., Any]
 """`file.py:function`, or the function itself."""
@@ -80,16 +80,19 @@ def check_reward(function: Function, **options: Any) -> None:
     what it says may depend on nothing else.
 
     Raises:
-        AssertionError: it does not; all faults are listed.
+        AssertionError: it does not; each fault is listed once, with a case that shows it.
         UserError: there is no such function.
     """
     called = _function(function)
-    faults: list[str] = []
-    for name, asked, known in _rollouts():
-        faults += _fault(name, called, asked, known, options)
+    faults = [
+        (name, fault)
+        for name, asked, known in _rollouts()
+        for fault in _fault(called, asked, known, options)
+    ]
     if not faults and all(called(*case, **options) is None for _, *case in _rollouts()):
-        faults.append("it says None of everything; a run refuses a reward that never says anything")
-    _refuse(called, faults)
+        rule = "it says None of everything; a run refuses a reward that never says anything"
+        _refuse(called, [rule])
+    _refuse(called, _each_once(faults), len(faults))
 
 
 def check_scorer(
@@ -117,14 +120,15 @@ def check_scorer(
     written = {name: text for name, text in ANSWERS.items() if text and text.strip()}
     for name, text in written.items():
         for kind, gold in _GOLDS.items():
-            faults += _fault(f"{name}, gold {kind}", called, text, gold, options)
+            found = _fault(called, text, gold, options)
+            faults += [f"{name}, gold {kind}: {fault}" for fault in found]
     for value, cases in ((1.0, right), (0.0, wrong)):
         for text, gold in cases:
             at = f"{text!r} with gold {gold.gold!r}"
-            broken = _fault(at, called, text, gold, options)
+            broken = _fault(called, text, gold, options)
             if not broken and (said := called(text, gold, **options)) != value:
-                broken = [f"{at}: {said!r}, wanted {value:g}"]
-            faults += broken
+                broken = [f"{said!r}, wanted {value:g}"]
+            faults += [f"{at}: {fault}" for fault in broken]
     _refuse(called, faults)
 
 
@@ -181,29 +185,31 @@ def _rollouts() -> Iterable[tuple[str, Rollout, Evidence]]:
 
 
 def _fault(
-    name: str, called: Callable[..., Any], asked: Any, known: Any, options: Mapping[str, Any]
+    called: Callable[..., Any], asked: Any, known: Any, options: Mapping[str, Any]
 ) -> list[str]:
     """What is wrong with one call, asked twice."""
     try:
         said, again = called(asked, known, **options), called(asked, known, **options)
     except Exception as error:  # noqa: BLE001 - whatever it raises is what is reported
-        return [f"{name}: raised {type(error).__name__}: {error}"[:200]]
+        return [f"raised {type(error).__name__}: {error}"[:200]]
     try:
         one, two = share(said), share(again)
     except ValueError as error:
-        return [f"{name}: {error}, wanted a number from 0 to 1 or None"[:200]]
-    return [] if one == two else [f"{name}: {said!r}, and {again!r} when asked again"]
+        return [f"{error}, wanted a number from 0 to 1 or None"[:200]]
+    return [] if one == two else [f"{said!r}, and {again!r} when asked again"]
 
 
-def _refuse(function: Callable[..., Any], faults: list[str]) -> None:
-    """Raise what is wrong, each fault once: where it was met first, and how often again."""
-    if not faults:
-        return
+def _refuse(function: Callable[..., Any], faults: Sequence[str], counted: int = 0) -> None:
+    """Raise what is wrong; `counted` is how often, where a line stands for several cases."""
+    if faults:
+        more = [f"and {len(faults) - _LISTED} more"] if len(faults) > _LISTED else []
+        listed = "\n  ".join([*faults[:_LISTED], *more])
+        raise AssertionError(f"{function.__name__}: {counted or len(faults)} faults\n  {listed}")
+
+
+def _each_once(faults: Iterable[tuple[str, str]]) -> list[str]:
+    """A line for each thing that is wrong: where it was met first, and how often again."""
     met: dict[str, list[str]] = {}
-    for fault in faults:
-        where, _, what = fault.partition(": ")
-        met.setdefault(what or where, []).append(fault)
-    lines = [first + (f" (and {len(rest)} more)" if rest else "") for first, *rest in met.values()]
-    more = [f"and {len(lines) - _LISTED} others"] if len(lines) > _LISTED else []
-    listed = "\n  ".join([*lines[:_LISTED], *more])
-    raise AssertionError(f"{function.__name__}: {len(faults)} faults\n  {listed}")
+    for where, what in faults:
+        met.setdefault(what, []).append(f"{where}: {what}")
+    return [first + (f" (and {len(rest)} more)" if rest else "") for first, *rest in met.values()]

@@ -216,7 +216,8 @@ def test_every_statement_is_true(family: str) -> None:
             assert SOLVERS[family](task, asked, scene.facts) == got, (sentence, scene.facts)
             seen[task] += 1
     singles = {i.task for scene in every(family) for i in scene.items if i.asks[0].direct}
-    assert set(seen) - {"title"} == singles - {"click", "title"}, "all asked without steps"
+    own = {"title"} if family == "charts" else set()  # which no question asks for
+    assert set(seen) == (singles | own) - {"click"}, "all that can be asked without steps"
 
 
 @families

@@ -1,4 +1,4 @@
-"""The floor of the house: errors, look-up, hashing, paths, seeds, progress.
+"""The floor of the house: errors, look-up, hashing, paths, seeds, progress, Ctrl-C between steps.
 
 Standard library only.
 """

@@ -3,13 +3,16 @@
 Leaves out on purpose: other signals. A killed job goes on from what it saved last.
 """
 
+import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import final
+
+_STDERR = 2
+_NOTED = "\n  stopping after this step; Ctrl-C again to stop at once\n"
 
 
 @final
@@ -25,7 +28,7 @@ def between_steps() -> Iterator[Stop]:
     """Inside, the first Ctrl-C is noted and acts when this ends; a second one acts at once.
 
     Whoever runs the steps looks at `asked` after each, saves what there is and leaves. Outside of
-    the main thread nothing is noted, since Ctrl-C never comes there.
+    the main thread nothing is noted, since Ctrl-C never comes there. Not to be nested.
     """
     stop = Stop()
     before = signal.getsignal(signal.SIGINT)
@@ -36,7 +39,8 @@ def between_steps() -> Iterator[Stop]:
     def note(signum: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, before)
         stop.asked = True
-        print("\n  stopping after this step; Ctrl-C again to stop at once", file=sys.stderr)
+        with suppress(OSError):  # whoever reads the messages may have been stopped as well
+            os.write(_STDERR, _NOTED.encode())
 
     signal.signal(signal.SIGINT, note)
     try:

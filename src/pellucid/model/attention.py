@@ -5,8 +5,9 @@ within a segment, blind across) and hands everything else to the stock SDPA path
 padded batches, and slots, whose mask is given (see `cache`).
 
 Segments run as padded batches of similar length: padding stands to the right, where no real query
-looks under a causal mask, so no mask is built. This per-segment SDPA is the reference on every
-device; fused variable-length kernels are to be checked against it.
+looks under a causal mask, so the fused kernel needs no mask. This per-segment SDPA is the reference
+on every device, but for short segments trained in bf16 on a CPU (`_products`, checked against it);
+fused variable-length kernels are to be checked against it too.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ NAME = "pellucid"
 """Name of our function in transformers' attention interface."""
 
 CAUSAL_WASTE = 0.25
-"""Largest share of padding in a batch of causal segments."""
+"""Largest share of padding in a batch of causal segments, before its length is rounded."""
 
 SHORT = 512
 """Tokens up to which bf16 training on a CPU takes the unfused path."""

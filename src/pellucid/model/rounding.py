@@ -4,7 +4,7 @@ The CPU's bfloat16 kernels are compiled per shape and kept. Packed rows have a n
 every step, so without rounding each step compiles anew, and what is kept fills memory: a training
 step took twice as long after a thousand steps as at the start (docs/LOG.md, 2026-11-22). Float32
 kernels and other devices take every size as it is. Leaves out on purpose: patches, whose counts are
-few where pictures have one size.
+few where pictures have one size, and the engine, whose slots have one shape.
 """
 
 import torch

@@ -33,9 +33,9 @@ def layout(lengths: Sequence[int], waste: float, device: torch.device, multiple:
     """The padded batches of a packed row.
 
     Segments are sorted by length and share a batch while the shortest is at least `1 - waste` of
-    the longest, so at most that share of a batch is padding. With `waste=0` a batch holds equal
-    lengths only, as bidirectional attention without a mask needs. Each batch is as long as its
-    longest segment, rounded up to a multiple.
+    the longest. With `waste=0` a batch holds equal lengths only, as bidirectional attention without
+    a mask needs. At most that share of a batch is padding, before its longest segment is rounded up
+    to the multiple.
 
     >>> plan = layout([2, 3, 1], 0.5, torch.device("cpu"))
     >>> plan.shapes

@@ -9,5 +9,5 @@ Leaves out on purpose: a reference model and KL terms, resampling of groups with
 generation that runs ahead of training, and more than one device.
 """
 
-VERSION = 2
+VERSION = 3
 """Of what the job computes; a changed meaning raises it, and the job runs again."""

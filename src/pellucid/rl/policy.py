@@ -15,12 +15,14 @@ from collections.abc import Sequence
 from typing import NamedTuple, final
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from pellucid.infer.sampling import banned, forbid
 from pellucid.model.checkpoint import Loaded
 from pellucid.model.processor import Example, Processor
+from pellucid.model.rounding import TOKENS, compiles_per_shape, missing
 from pellucid.rl.prompts import rendered_prompt
 from pellucid.rl.rollout import Sample
 from pellucid.store import Store
@@ -88,15 +90,18 @@ class Policy:
         ids = torch.cat([torch.from_numpy(prompt.ids), answers]).to(self._device)
         patches = torch.from_numpy(prompt.patches).to(self._device)
         shape = Tree(*(part.to(self._device) for part in tree(len(prompt.ids), lengths)))
-        device = torch.device(self._device).type
-        with torch.autocast(device, torch.bfloat16, enabled=self._dtype == "bfloat16"):
+        device, tokens = torch.device(self._device), len(ids)
+        with torch.autocast(device.type, torch.bfloat16, enabled=self._dtype == "bfloat16"):
+            if compiles_per_shape(device, torch.float32):
+                shape = _rounded(shape, TOKENS)
+                ids = F.pad(ids, (0, missing(tokens, TOKENS)))
             embedded = self._model.embed(ids[None], patches, torch.from_numpy(prompt.grids))
             hidden = self._model.hidden(
                 embedded,  # (1, T, d)
                 position_ids=shape.positions[None],
                 attention_mask=shape.sees[None, None],
             )
-            targets = ids[len(prompt.ids) :]
+            targets = ids[len(prompt.ids) : tokens]
             return -chunked_losses(self._head, hidden[0, shape.sources], targets)
 
     def _head(self, hidden: Float[Tensor, "t d"]) -> Float[Tensor, "t v"]:
@@ -109,6 +114,13 @@ class Policy:
         found = len(rendered.ids)
         assert found == sample.prompt_tokens, f"{found} tokens, not {sample.prompt_tokens}"
         return self._processor.example(rendered, images)
+
+
+def _rounded(shape: Tree, multiple: int) -> Tree:
+    """The same row with places at its end that see only themselves."""
+    spare = missing(len(shape.positions), multiple)
+    sees = torch.block_diag(shape.sees, torch.eye(spare, device=shape.sees.device)).bool()
+    return Tree(F.pad(shape.positions, (0, spare)), sees, shape.sources)
 
 
 def tree(prompt: int, answers: Sequence[int]) -> Tree:

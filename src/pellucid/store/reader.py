@@ -21,9 +21,8 @@ from pellucid.store.facts import FACTS, STABLE_ORDER, read_facts
 from pellucid.store.images import Location, read_at
 from pellucid.store.verify import faults_of_store
 
-_CACHED_GROUPS = 2048
-"""Row groups kept for `Store.get`, those last asked for; 128 rows and about 130 kB each, so that a
-quarter of a million records stay in memory whole."""
+_KEPT_BYTES = 256 * 2**20
+"""Row groups that `Store.get` keeps, those last asked for; some 250,000 records of scenes."""
 
 
 _ASKED = [
@@ -63,6 +62,7 @@ class Store:
             raise UserError(Problem("stores", names, "hold a record twice", fix))
         self._facts = table.select(FACTS)
         self._groups: OrderedDict[tuple[int, int], pa.Table] = OrderedDict()
+        self._kept_bytes = 0
         self._images = _read_index(self.folders)
 
     def __len__(self) -> int:
@@ -166,9 +166,10 @@ class Store:
         if table is None:
             with pq.ParquetFile(self._files[number]) as file:
                 table = file.read_row_group(group)
-            if len(self._groups) >= _CACHED_GROUPS:
-                self._groups.popitem(last=False)
             self._groups[key] = table
+            self._kept_bytes += table.nbytes
+            while self._kept_bytes > _KEPT_BYTES and len(self._groups) > 1:
+                self._kept_bytes -= self._groups.popitem(last=False)[1].nbytes
         self._groups.move_to_end(key)
         return table
 

@@ -1,6 +1,7 @@
 """From an index of the plan to an example: record, rendering, images.
 
-Nothing is kept: a record is read when its turn comes, so memory does not grow with the mix. Leaves
+A record is read when its turn comes, and the store keeps only so many bytes, so memory does not
+grow with the mix. Leaves
 out on purpose: working ahead of the step (the log's data-wait share says when that would pay).
 """
 

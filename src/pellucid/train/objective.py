@@ -63,7 +63,7 @@ def chunked_losses(
         return _rounded_losses(head, *pairs[0])
     return torch.cat(
         [
-            checkpoint(_losses, head, *pair, use_reentrant=False, preserve_rng_state=False)
+            checkpoint(_rounded_losses, head, *pair, use_reentrant=False, preserve_rng_state=False)
             for pair in pairs
         ]
     )

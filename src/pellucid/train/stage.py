@@ -176,11 +176,11 @@ def _loop(
                 outcome.log["validation"] = held_out.measure()
             log.write(outcome.log)
             times.write(_timing(outcome))
-            progress.at(done, f"loss {outcome.log['loss']:.3f}")
-            if (done % stage.checkpoint_every == 0 or stop.asked) and done < total:
+            if stop.asked or (done % stage.checkpoint_every == 0 and done < total):
                 state = checkpoints.State(start.run, done, *step.after, log.sync(), times.sync())
                 weights = {one.name: one.tensor for one in trained}
                 checkpoints.save(folder, state, weights, optimizers.state())
+            progress.at(done, f"loss {outcome.log['loss']:.3f}")
             if stop.asked:
                 break
 

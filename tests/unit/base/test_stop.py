@@ -13,7 +13,7 @@ def press() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_the_first_press_is_noted_and_acts_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_first_press_is_noted_and_acts_at_the_end(capfd: pytest.CaptureFixture[str]) -> None:
     before = signal.getsignal(signal.SIGINT)
     went_on = False
     with pytest.raises(KeyboardInterrupt), between_steps() as stop:
@@ -21,7 +21,7 @@ def test_the_first_press_is_noted_and_acts_at_the_end(capsys: pytest.CaptureFixt
         press()
         went_on = stop.asked
     assert went_on and signal.getsignal(signal.SIGINT) == before
-    assert "after this step; Ctrl-C again" in capsys.readouterr().err
+    assert "after this step; Ctrl-C again" in capfd.readouterr().err
 
 
 def test_the_second_press_acts_at_once() -> None:

@@ -2,12 +2,13 @@
 
 import doctest
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pellucid.model import segments
-from pellucid.model.attention import packed_attention
+from pellucid.model.attention import SHORT, packed_attention
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=12)
 
@@ -56,3 +57,37 @@ def test_bf16_training_on_a_cpu_agrees_with_fp32():
     with torch.autocast("cpu", torch.bfloat16):
         cast = packed_attention(*parts.clone().requires_grad_(), [20, 30, 10], causal=True)
     assert torch.equal(cast, rough)
+
+
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("kv_heads", [1, 2, 4])
+def test_products_are_the_fused_kernels_attention_and_gradients(causal, kv_heads):
+    """bf16 on a CPU below and above `SHORT`, against softmax by its definition in float64."""
+    lengths, generator = [SHORT + 1, 3, 90, 64, 1], torch.Generator().manual_seed(kv_heads)
+    total = sum(lengths)
+    given = [torch.randn(total, heads, 8, generator=generator) for heads in (4, kv_heads, kv_heads)]
+    upper = torch.randn(total, 4, 8, generator=generator)
+    exact = [part.double().requires_grad_() for part in given]
+    wanted = _by_definition(*exact, lengths, causal)
+    (wanted * upper).sum().backward()
+    rough = [part.clone().requires_grad_() for part in given]
+    with torch.autocast("cpu", torch.bfloat16):
+        found = packed_attention(*rough, lengths, causal=causal)
+    (found.float() * upper).sum().backward()
+    pairs = [
+        (found.float(), wanted),
+        *((a.grad, b.grad) for a, b in zip(rough, exact, strict=True)),
+    ]
+    for mine, right in pairs:
+        assert (mine.double() - right).norm() / right.norm() < 0.01
+
+
+def _by_definition(query, key, value, lengths, causal):
+    parts, groups = [], query.shape[1] // key.shape[1]
+    for q, k, v in zip(query.split(lengths), key.split(lengths), value.split(lengths), strict=True):
+        k, v = k.repeat_interleave(groups, dim=1), v.repeat_interleave(groups, dim=1)
+        scores = torch.einsum("qhd,khd->hqk", q, k) * q.shape[-1] ** -0.5
+        if causal:
+            scores = scores.masked_fill(torch.ones(len(q), len(q)).triu(1).bool(), -torch.inf)
+        parts.append(torch.einsum("hqk,khd->qhd", scores.softmax(-1), v))
+    return torch.cat(parts)

@@ -51,6 +51,19 @@ def optimizers(loaded: Loaded, **rates: float) -> Optimizers:
     return Optimizers(trained, options.modules, options.optimizer, "float32")
 
 
+def test_rounded_rows_of_bfloat16_change_nothing_but_the_precision(
+    world: World, loaded: Loaded, tmp_path: Path
+) -> None:
+    samples = rolled(world, loaded, tmp_path / "a.jsonl")
+    exact = policy(world, loaded)
+    rough = Policy(loaded, world.stores, 1.0, 120, "cpu", "bfloat16")
+    for row in exact.packs(samples):
+        with torch.no_grad():
+            right, found = exact.logprobs(row), rough.logprobs(row)
+        assert len(found) == sum(len(one.ids) for one in row)
+        assert (found - right).abs().max() < 0.1
+
+
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 def test_trainer_and_engine_agree_on_every_token(
     world: World, loaded: Loaded, tmp_path: Path, temperature: float

@@ -5,8 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +15,9 @@ from pellucid.base.errors import UserError
 from pellucid.model import checkpoint
 from pellucid.recipe.train import AdamW, Modules, Muon, Pack, Schedule
 from pellucid.store import MixRow, read_mix, write_mix
+from pellucid.train.plan import Step
 from pellucid.train.stage import train_stage
+from pellucid.train.step import Outcome, Stepper
 
 KILLED = Path(__file__).with_name("killed.py")
 LONG = Pack(max_tokens=160, max_patches=60, window_records=7)
@@ -76,26 +76,29 @@ def test_killed_and_resumed_equals_unbroken(world, stage, tmp_path) -> None:
         assert [json.loads(line)["step"] for line in timing] == list(range(len(timing)))
 
 
-def test_ctrl_c_keeps_the_steps_that_were_done(world, stage, tmp_path) -> None:
+@pytest.mark.parametrize("pressed", [3, -1], ids=["early", "in the last step"])
+def test_ctrl_c_keeps_the_steps_that_were_done(
+    world, stage, tmp_path, monkeypatch, pressed: int
+) -> None:
     """Long before a checkpoint is due, and the end is that of an unbroken run."""
-    made = stage(epochs=4, checkpoint_every=1000)
+    made = stage(epochs=2, checkpoint_every=1000)
     train(world, tmp_path / "whole", made)
-    folder = tmp_path / "stopped"
+    at = range(1, len(log(tmp_path / "whole")) + 1)[pressed]
+    folder, real = tmp_path / "stopped", Stepper.step
 
-    def press() -> None:
-        written = folder / "log.jsonl"
-        while not written.exists() or written.read_bytes().count(b"\n") < 2:
-            time.sleep(0.001)
-        os.kill(os.getpid(), signal.SIGINT)
+    def step(self: Stepper, number: int, planned: Step) -> Outcome:
+        found = real(self, number, planned)
+        if number == at - 1:
+            os.kill(os.getpid(), signal.SIGINT)  # somewhere within the step
+        return found
 
     before = signal.getsignal(signal.SIGINT)
-    threading.Thread(target=press).start()
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Stepper, "step", step)
         train(world, folder, made)
     assert signal.getsignal(signal.SIGINT) == before
-    done = len(log(folder))
-    assert 2 <= done < len(log(tmp_path / "whole"))
-    assert [one.name for one in (folder / "checkpoints").iterdir()] == [f"step-{done:06d}"]
+    assert len(log(folder)) == at
+    assert [one.name for one in (folder / "checkpoints").iterdir()] == [f"step-{at:06d}"]
     train(world, folder, made)
     assert files(folder) == files(tmp_path / "whole")
 

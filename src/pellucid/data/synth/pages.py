@@ -42,7 +42,10 @@ _INKS: tuple[Rgb, ...] = (INK, INK, (150, 30, 30), (20, 60, 150), (20, 100, 40),
 _QUESTIONS = ("Read the page.", "Write down the text.")
 _SPELL = "Spell the page."
 _KINDS_OF_WORDS = (
-    *(WORDS, WORDS, WORDS, COMMANDS),
+    WORDS,
+    WORDS,
+    WORDS,
+    COMMANDS,
     *LABELS,
     (*TITLES, *(heading for kind in HEADINGS.values() for heading in kind)),
 )
