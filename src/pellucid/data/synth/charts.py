@@ -41,7 +41,7 @@ from pellucid.data.synth.grid import CELL_HEIGHT, CELL_WIDTH, cell_text, cells
 from pellucid.recipe.data import ChartsScene
 from pellucid.schema.record import Answer
 
-VERSION = 3
+VERSION = 4
 FROM_CAPTION = frozenset({"count", "difference", "dialogue", "largest", "name", "read", "sum"})
 """Tasks that a reader of the caption alone can answer."""
 FROM_BOXES = frozenset({"locate"})
@@ -363,18 +363,23 @@ def _sum(chart: _Chart, rng: Random) -> Item:
     a, b = rng.sample(chart.bars, 2)
     question = rng.choice(("What is the sum of {} and {}?", "How much are {} and {} together?"))
     asked = question.format(a.label, b.label)
-    return ask("sum", asked, number(a.value + b.value), _sum_steps(a, b))
+    return ask("sum", asked, number(a.value + b.value), _sum_steps(chart, a, b))
 
 
-def _sum_steps(a: _Bar, b: _Bar) -> str:
-    return f"{a.label} {a.value}, {b.label} {b.value}. {a.value} + {b.value} = {a.value + b.value}."
+def _listed(chart: _Chart) -> str:
+    """Every bar from left to right, as the first step: what is read in order is read best."""
+    return ", ".join(f"{bar.label} {bar.value}" for bar in chart.bars) + "."
+
+
+def _sum_steps(chart: _Chart, a: _Bar, b: _Bar) -> str:
+    return f"{_listed(chart)} {a.value} + {b.value} = {a.value + b.value}."
 
 
 def _difference(chart: _Chart, rng: Random) -> Item:
     a, b = sorted(rng.sample(chart.bars, 2), key=lambda bar: -bar.value)
     question = rng.choice(("How much larger is {} than {}?", "How much more is {} than {}?"))
     left = a.value - b.value
-    steps = f"{a.label} {a.value}, {b.label} {b.value}. {a.value} - {b.value} = {left}."
+    steps = f"{_listed(chart)} {a.value} - {b.value} = {left}."
     return ask("difference", question.format(a.label, b.label), number(left), steps)
 
 
@@ -383,5 +388,5 @@ def _dialogue(chart: _Chart, rng: Random) -> Item:
     a, b = rng.sample(chart.bars, 2)
     first = Ask(f"What is the value of {a.label}?", str(a.value))
     answer = number(a.value + b.value)
-    second = Ask(f"And together with {b.label}?", answer.gold, _sum_steps(a, b))
+    second = Ask(f"And together with {b.label}?", answer.gold, _sum_steps(chart, a, b))
     return Item("dialogue", (first, second), answer)
