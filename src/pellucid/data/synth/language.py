@@ -3,7 +3,9 @@
     python -m pellucid.data.synth.language
 
 Everything that is said of the scenes of some seeds: captions, questions, steps and answers. These
-seeds are far from those that recipes use, and no model is trained on this text.
+seeds are far from those that recipes use, and no model is trained on this text. What was written is
+frozen with the tokenizer: writing it again gives every token another id, and no checkpoint from
+before fits. A test says when the scenes' language has moved too far from it.
 """
 
 from collections.abc import Iterator
