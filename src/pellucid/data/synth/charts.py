@@ -41,7 +41,7 @@ from pellucid.data.synth.grid import CELL_HEIGHT, CELL_WIDTH, cell_text, cells
 from pellucid.recipe.data import ChartsScene
 from pellucid.schema.record import Answer
 
-VERSION = 4
+VERSION = 5
 FROM_CAPTION = frozenset({"count", "difference", "dialogue", "largest", "name", "read", "sum"})
 """Tasks that a reader of the caption alone can answer."""
 FROM_BOXES = frozenset({"locate"})
@@ -366,20 +366,24 @@ def _sum(chart: _Chart, rng: Random) -> Item:
     return ask("sum", asked, number(a.value + b.value), _sum_steps(chart, a, b))
 
 
-def _listed(chart: _Chart) -> str:
-    """Every bar from left to right, as the first step: what is read in order is read best."""
-    return ", ".join(f"{bar.label} {bar.value}" for bar in chart.bars) + "."
+def _listed(chart: _Chart, *asked: _Bar) -> str:
+    """Every bar from left to right, then those that are asked for, as the first steps.
+
+    What is read in order is read best, and a name is found again sooner in words than in a picture.
+    """
+    parts = [", ".join(f"{bar.label} {bar.value}" for bar in part) for part in (chart.bars, asked)]
+    return ". ".join(parts) + "."
 
 
 def _sum_steps(chart: _Chart, a: _Bar, b: _Bar) -> str:
-    return f"{_listed(chart)} {a.value} + {b.value} = {a.value + b.value}."
+    return f"{_listed(chart, a, b)} {a.value} + {b.value} = {a.value + b.value}."
 
 
 def _difference(chart: _Chart, rng: Random) -> Item:
     a, b = sorted(rng.sample(chart.bars, 2), key=lambda bar: -bar.value)
     question = rng.choice(("How much larger is {} than {}?", "How much more is {} than {}?"))
     left = a.value - b.value
-    steps = f"{_listed(chart)} {a.value} - {b.value} = {left}."
+    steps = f"{_listed(chart, a, b)} {a.value} - {b.value} = {left}."
     return ask("difference", question.format(a.label, b.label), number(left), steps)
 
 

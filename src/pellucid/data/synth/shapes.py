@@ -37,7 +37,7 @@ from pellucid.data.synth.grid import CELL_HEIGHT
 from pellucid.recipe.data import ShapesScene
 from pellucid.schema.record import Answer
 
-VERSION = 5
+VERSION = 6
 FROM_CAPTION = frozenset({"count_all", "count_colour", "dialogue", "most", "total"})
 """Tasks that a reader of the caption alone can answer."""
 FROM_BOXES = frozenset({"locate", "relation"})
@@ -400,11 +400,11 @@ def _most(plane: _Plane, rng: Random) -> Item | None:
 
 
 def _sum_steps(plane: _Plane, a: str, b: str) -> str:
-    """Every colour that is there with its count, then the sum: it is read in order best."""
+    """Every colour that is there with its count, then those that are asked for, then the sum."""
     colours = dict.fromkeys(shape.colour for shape in plane.shapes)
     listed = ", ".join(f"{colour} {plane.count(colour)}" for colour in colours)
     left, right = plane.count(a), plane.count(b)
-    return f"{listed}. {left} + {right} = {left + right}."
+    return f"{listed}. {a} {left}, {b} {right}. {left} + {right} = {left + right}."
 
 
 def _total(plane: _Plane, rng: Random) -> Item:
