@@ -3,10 +3,19 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from pellucid.base.stop import between_steps
+
+
+@pytest.fixture(autouse=True)
+def listening() -> Iterator[None]:
+    """As in a terminal; a program in the background of a script is born deaf to Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def press() -> None:
@@ -38,6 +47,13 @@ def test_an_error_of_the_work_is_told_before_the_press() -> None:
     with pytest.raises(ZeroDivisionError), between_steps():
         press()
         _ = 1 // 0
+
+
+def test_who_ignores_ctrl_c_goes_on_ignoring_it() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with between_steps() as stop:
+        press()
+    assert not stop.asked
 
 
 def test_nothing_is_noted_outside_of_the_main_thread() -> None:

@@ -92,11 +92,14 @@ def test_ctrl_c_keeps_the_steps_that_were_done(
             os.kill(os.getpid(), signal.SIGINT)  # somewhere within the step
         return found
 
-    before = signal.getsignal(signal.SIGINT)
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(Stepper, "step", step)
-        train(world, folder, made)
-    assert signal.getsignal(signal.SIGINT) == before
+    # As in a terminal; a program in the background of a script is born deaf to Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(Stepper, "step", step)
+            train(world, folder, made)
+    finally:
+        assert signal.signal(signal.SIGINT, before) == signal.default_int_handler
     assert len(log(folder)) == at
     assert [one.name for one in (folder / "checkpoints").iterdir()] == [f"step-{at:06d}"]
     train(world, folder, made)
