@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 for _name in ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "RAY_USAGE_STATS_DISABLED"):
     os.environ.setdefault(_name, "1")
 
-# Waiting threads spin for about a tenth of a millisecond, then sleep. Spinning for longer, two
-# processes on a few cores slow each other down many times over; sleeping at once, a step that waits
-# often takes nearly twice as long (docs/LOG.md, 2026-11-22). A policy of one's own is left alone.
+# Waiting threads spin for about ten microseconds, then sleep. Spinning for longer, two processes on
+# a few cores slow each other down many times over; sleeping at once, a step that waits often takes
+# half as long again (docs/LOG.md, 2026-11-22). A policy of one's own is left alone.
 if "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # GNU's library, that of torch on Linux
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # GNU's library, that of torch on Linux
     os.environ.setdefault("KMP_BLOCKTIME", "0")  # LLVM's: in whole milliseconds, so none
 
 __version__ = "0.1.0"
