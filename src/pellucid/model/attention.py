@@ -22,7 +22,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from pellucid.model.rounding import LONGEST, compiles_per_shape
+from pellucid.model.rounding import LONGEST, compiles_per_shape, computed_in
 from pellucid.model.segments import layout
 
 NAME = "pellucid"
@@ -143,7 +143,7 @@ def _products(
     """
     (count, heads, longest, _), shared = query.shape, key.shape[1]
     device = query.device.type
-    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else query.dtype
+    dtype = computed_in(query.device, query.dtype)
     with torch.autocast(device, enabled=False):
         tall = query.to(dtype).reshape(count * shared, -1, query.shape[-1])
         wide = key.to(dtype).flatten(0, 1).mT

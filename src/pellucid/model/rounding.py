@@ -15,16 +15,15 @@ LONGEST = 32
 """The longest segment of a padded batch is rounded up to a multiple of this."""
 
 
-def compiles_per_shape(device: torch.device, dtype: torch.dtype) -> bool:
-    """Whether products of this dtype on this device are compiled for each shape.
+def computed_in(device: torch.device, dtype: torch.dtype) -> torch.dtype:
+    """The dtype of products of such operands: under autocast, that of autocast."""
+    enabled = torch.is_autocast_enabled(device.type)
+    return torch.get_autocast_dtype(device.type) if enabled else dtype
 
-    Args:
-        device: where they run.
-        dtype: of the operands; under autocast, that of autocast counts.
-    """
-    if torch.is_autocast_enabled(device.type):
-        dtype = torch.get_autocast_dtype(device.type)
-    return bool(device.type == "cpu" and dtype == torch.bfloat16)
+
+def compiles_per_shape(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether products of such operands on this device are compiled for each shape."""
+    return bool(device.type == "cpu" and computed_in(device, dtype) == torch.bfloat16)
 
 
 def missing(size: int, multiple: int) -> int:
@@ -34,3 +33,8 @@ def missing(size: int, multiple: int) -> int:
     (126, 0)
     """
     return -size % multiple
+
+
+def spare(tokens: int, device: torch.device, dtype: torch.dtype) -> int:
+    """How many rows to add to so many: up to a multiple of `TOKENS` where that saves compiling."""
+    return missing(tokens, TOKENS) if compiles_per_shape(device, dtype) else 0

@@ -29,7 +29,7 @@ from pellucid.model import attention
 from pellucid.model.cache import Slots
 from pellucid.model.config import PellucidConfig
 from pellucid.model.projector import PROJECTORS
-from pellucid.model.rounding import TOKENS, compiles_per_shape, missing
+from pellucid.model.rounding import spare
 from pellucid.model.segments import segment_positions
 from pellucid.model.vision.tower import VisionTower
 
@@ -131,12 +131,11 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
                 `SlotCache.prefill` returns (b = 1); the last two bring their positions and mask.
         """
         tokens = inputs_embeds.shape[1]
-        spare = missing(tokens, TOKENS)
-        if segments and spare and compiles_per_shape(inputs_embeds.device, inputs_embeds.dtype):
+        if segments and (more := spare(tokens, inputs_embeds.device, inputs_embeds.dtype)):
             # One more segment, which no other sees.
-            inputs_embeds = F.pad(inputs_embeds, (0, 0, 0, spare))
-            position_ids = None if position_ids is None else F.pad(position_ids, (0, spare))
-            segments = (*segments, spare)
+            inputs_embeds = F.pad(inputs_embeds, (0, 0, 0, more))
+            position_ids = None if position_ids is None else F.pad(position_ids, (0, more))
+            segments = (*segments, more)
         output = self._decode(
             inputs_embeds, segments, position_ids, attention_mask, past_key_values, use_cache=False
         )

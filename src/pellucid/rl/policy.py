@@ -22,7 +22,7 @@ from torch import Tensor
 from pellucid.infer.sampling import banned, forbid
 from pellucid.model.checkpoint import Loaded
 from pellucid.model.processor import Example, Processor
-from pellucid.model.rounding import TOKENS, compiles_per_shape, missing
+from pellucid.model.rounding import spare
 from pellucid.rl.prompts import rendered_prompt
 from pellucid.rl.rollout import Sample
 from pellucid.store import Store
@@ -92,9 +92,8 @@ class Policy:
         shape = Tree(*(part.to(self._device) for part in tree(len(prompt.ids), lengths)))
         device, tokens = torch.device(self._device), len(ids)
         with torch.autocast(device.type, torch.bfloat16, enabled=self._dtype == "bfloat16"):
-            if compiles_per_shape(device, torch.float32):
-                shape = _rounded(shape, TOKENS)
-                ids = F.pad(ids, (0, missing(tokens, TOKENS)))
+            if more := spare(tokens, device, torch.float32):
+                shape, ids = _longer(shape, more), F.pad(ids, (0, more))
             embedded = self._model.embed(ids[None], patches, torch.from_numpy(prompt.grids))
             hidden = self._model.hidden(
                 embedded,  # (1, T, d)
@@ -116,11 +115,10 @@ class Policy:
         return self._processor.example(rendered, images)
 
 
-def _rounded(shape: Tree, multiple: int) -> Tree:
+def _longer(shape: Tree, more: int) -> Tree:
     """The same row with places at its end that see only themselves."""
-    spare = missing(len(shape.positions), multiple)
-    sees = torch.block_diag(shape.sees, torch.eye(spare, device=shape.sees.device)).bool()
-    return Tree(F.pad(shape.positions, (0, spare)), sees, shape.sources)
+    sees = torch.block_diag(shape.sees, torch.eye(more, device=shape.sees.device)).bool()
+    return Tree(F.pad(shape.positions, (0, more)), sees, shape.sources)
 
 
 def tree(prompt: int, answers: Sequence[int]) -> Tree:

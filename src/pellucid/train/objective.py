@@ -14,7 +14,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from pellucid.model.rounding import TOKENS, compiles_per_shape, missing
+from pellucid.model.rounding import spare
 from pellucid.model.vlm import PellucidForConditionalGeneration
 from pellucid.train.batch import Batch
 
@@ -81,9 +81,8 @@ def _rounded_losses(
 ) -> Float[Tensor, " n"]:
     """The same, on a rounded number of rows where that saves compiling."""
     count = len(targets)
-    spare = missing(count, TOKENS)
-    if spare and compiles_per_shape(hidden.device, hidden.dtype):
-        hidden, targets = F.pad(hidden, (0, 0, 0, spare)), F.pad(targets, (0, spare))
+    if more := spare(count, hidden.device, hidden.dtype):
+        hidden, targets = F.pad(hidden, (0, 0, 0, more)), F.pad(targets, (0, more))
     return _losses(head, hidden, targets)[:count]
 
 

@@ -61,7 +61,9 @@ def test_bf16_training_on_a_cpu_agrees_with_fp32():
 
 @pytest.mark.parametrize("causal", [True, False])
 @pytest.mark.parametrize("kv_heads", [1, 2, 4])
-def test_products_are_the_fused_kernels_attention_and_gradients(causal, kv_heads):
+def test_plain_products_are_attention_by_its_definition_and_so_are_their_gradients(
+    causal, kv_heads
+):
     """bf16 on a CPU below and above `SHORT`, against softmax by its definition in float64."""
     lengths, generator = [SHORT + 1, 3, 90, 64, 1], torch.Generator().manual_seed(kv_heads)
     total = sum(lengths)

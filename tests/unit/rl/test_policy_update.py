@@ -57,11 +57,16 @@ def test_rounded_rows_of_bfloat16_change_nothing_but_the_precision(
     samples = rolled(world, loaded, tmp_path / "a.jsonl")
     exact = policy(world, loaded)
     rough = Policy(loaded, world.stores, 1.0, 120, "cpu", "bfloat16")
+    rows = list[int]()
+    layer = loaded.model.decoder.model.layers[0].mlp
+    hook = layer.register_forward_pre_hook(lambda module, given: rows.append(given[0].shape[-2]))
     for row in exact.packs(samples):
         with torch.no_grad():
             right, found = exact.logprobs(row), rough.logprobs(row)
+        assert rows[-2] <= rows[-1] == -(-rows[-2] // 128) * 128
         assert len(found) == sum(len(one.ids) for one in row)
         assert (found - right).abs().max() < 0.1
+    hook.remove()
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
