@@ -110,6 +110,8 @@ class PagesScene(PictureScene):
     """Share of cells that hold a word."""
     jitter: float = Field(1.0, ge=0, le=1)
     """How much of a cell's free room a text may move into; 0 for the same place in every cell."""
+    white_share: float = Field(0.0, ge=0, le=1)
+    """Share of texts that are white on a coloured bar."""
     min_font_px: int = Field(9, ge=8, le=20)
     """Smallest font."""
     max_font_px: int = Field(13, ge=8, le=20)

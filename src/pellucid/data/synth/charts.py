@@ -1,6 +1,6 @@
-"""Bar charts: coloured, labelled bars with their values written on or above them.
+"""Bar charts: coloured, labelled bars with their values written on, above or beside them.
 
-Leaves out on purpose: axis ticks, grid lines and other chart types.
+On the grid the bars lie, elsewhere they stand. Leaves out on purpose: axis ticks, grid lines and other chart types.
 """
 
 from dataclasses import dataclass
@@ -33,6 +33,7 @@ from pellucid.data.synth.base import (
     inside,
     most_so_far,
     number,
+    said,
     set_text,
     statements,
     unit,
@@ -41,7 +42,7 @@ from pellucid.data.synth.grid import CELL_HEIGHT, CELL_WIDTH, cell_text, cells
 from pellucid.recipe.data import ChartsScene
 from pellucid.schema.record import Answer
 
-VERSION = 5
+VERSION = 6
 FROM_CAPTION = frozenset({"count", "difference", "dialogue", "largest", "name", "read", "sum"})
 """Tasks that a reader of the caption alone can answer."""
 FROM_BOXES = frozenset({"locate"})
@@ -71,7 +72,9 @@ LABELS = (
     ("ann", "ben", "eva", "ida", "jim", "kim", "lea", "max", "ned", "pam", "ray", "sue"),
 )
 _LABEL_CELLS = max(len(label) for group in LABELS for label in group)
-"""Cells that a label and its bar take on the grid."""
+"""Cells that a label takes on the grid."""
+_SHORTEST, _LONGEST = 8, 48
+"""Of lying bars in pixels: no bar is shorter, and the longest is at least so long."""
 _TEXT_GAP = 2
 """Least distance of two texts, in pixels."""
 
@@ -98,7 +101,7 @@ class _Layout:
     bars: tuple[Box, ...]
     labels: tuple[Text, ...]
     values: tuple[Text, ...]
-    axes: tuple[Box, Box]
+    axes: tuple[Box, ...]
 
 
 def draw(options: ChartsScene, seed: int) -> Scene:
@@ -162,29 +165,32 @@ def _layout(options: ChartsScene, chart: _Chart, rng: Random) -> _Layout | None:
 
 
 def _on_grid(options: ChartsScene, chart: _Chart, rng: Random) -> _Layout | None:
-    """One try on the grid: the title, the bars with their values above them, the labels below."""
+    """One try on the grid: the title, then a row to each bar: its label, the bar, its value.
+
+    The bars lie, so that what belongs together stands in one row.
+    """
     columns, rows = cells(options)
     count = len(chart.bars)
-    pitches = [p for p in range(4, 9) if p * (count - 1) + _LABEL_CELLS <= columns - 2]
-    if not pitches:
+    pitch = rng.choice([p for p in (1, 1, 2) if p * (count - 1) + 1 <= rows - 1] or [0])
+    if not pitch:
         return None
-    pitch = rng.choice(pitches)
-    span = pitch * (count - 1) + _LABEL_CELLS
-    start = 1 + rng.randint(0, columns - 2 - span)
-    base, top = CELL_HEIGHT * (rows - 1) - 2, 2 * CELL_HEIGHT
-    most = max(bar.value for bar in chart.bars)
+    first = 1 + rng.randint(0, rows - 2 - pitch * (count - 1))
+    column = rng.randint(1, 2)
+    start = (column + _LABEL_CELLS + 1) * CELL_WIDTH
+    most = (columns - 3) * CELL_WIDTH - 4 - start - rng.randint(0, 3) * CELL_WIDTH
+    if most < _LONGEST:
+        return None
+    largest = max(bar.value for bar in chart.bars)
     bars, labels, values = [], [], []
     for index, bar in enumerate(chart.bars):
-        column = start + pitch * index
-        tall = max(2, round(bar.value / most * (base - top)))
-        x0, value = column * CELL_WIDTH, str(bar.value)
-        bars.append((x0, base - tall, x0 + _LABEL_CELLS * CELL_WIDTH, base))
-        labels.append(cell_text(bar.label, column, rows - 1))
-        above = (base - tall) // CELL_HEIGHT - 1
-        values.append(cell_text(value, column + (_LABEL_CELLS - len(value)) // 2, above))
-    title = cell_text(chart.title, start + rng.randint(0, max(0, span - len(chart.title))), 0)
-    left, right = start * CELL_WIDTH - 4, (start + span) * CELL_WIDTH
-    axes = ((left, base, right, base + 1), (left, CELL_HEIGHT, left + 1, base))
+        row = first + pitch * index
+        end = start + max(_SHORTEST, round(bar.value / largest * most))
+        bars.append((start, row * CELL_HEIGHT + 2, end, (row + 1) * CELL_HEIGHT - 2))
+        labels.append(cell_text(bar.label, column, row))
+        values.append(cell_text(str(bar.value), -(-(end + 2) // CELL_WIDTH), row))
+    title = cell_text(chart.title, column + rng.randint(0, columns - 3 - len(chart.title)), 0)
+    top, bottom = first * CELL_HEIGHT, (first + pitch * (count - 1) + 1) * CELL_HEIGHT - 1
+    axes = ((start - 2, top, start - 1, bottom),)
     sizes = (columns * CELL_WIDTH, rows * CELL_HEIGHT)
     background = rng.choice(BACKGROUNDS)
     return _Layout(*sizes, background, title, tuple(bars), tuple(labels), tuple(values), axes)
@@ -293,8 +299,8 @@ def _items(chart: _Chart, layout: _Layout, rng: Random) -> tuple[Item, ...]:
 def _caption(chart: _Chart, rng: Random) -> Item:
     listed = [f"{bar.label} is {bar.colour} with value {bar.value}" for bar in chart.bars]
     text = (
-        f"A bar chart titled {chart.title} with {len(listed)} bars. "
-        f"From left to right, {', '.join(listed[:-1])} and {listed[-1]}."
+        f"A bar chart titled {chart.title} with {len(listed)} bars: "
+        f"{', '.join(listed[:-1])} and {listed[-1]}."
     )
     question = rng.choice(("Describe the picture.", "Write down everything the chart shows."))
     return Item("caption", (Ask(question, text),), None)
@@ -303,7 +309,7 @@ def _caption(chart: _Chart, rng: Random) -> Item:
 def _grounded(chart: _Chart, layout: _Layout) -> Item:
     listed = [
         f"{bar.colour} {bar.label} bar {bar.value} "
-        f"{box_answer(box, layout.width, layout.height).gold}."
+        f"{said(box_answer(box, layout.width, layout.height))}."
         for bar, box in zip(chart.bars, layout.bars, strict=True)
     ]
     return Item("grounded", (Ask("Describe the picture with boxes.", " ".join(listed)),), None)
@@ -314,10 +320,10 @@ def _statements(chart: _Chart, layout: _Layout, rng: Random) -> Item:
     for bar, box in zip(chart.bars, layout.bars, strict=True):
         facts.append(f"{bar.label} colour {bar.colour}.")
         facts.append(f"{bar.colour} label {bar.label}.")
-        gold = box_answer(box, layout.width, layout.height).gold
+        told = said(box_answer(box, layout.width, layout.height))
         for name in (bar.label, bar.colour):
             facts.append(f"{name} value {bar.value}.")
-            boxes.append(f"{name} box {gold}.")
+            boxes.append(f"{name} box {told}.")
     return statements(facts, boxes, rng)
 
 
@@ -354,7 +360,7 @@ def _locate(chart: _Chart, layout: _Layout, rng: Random) -> Item:
 
 def _largest(chart: _Chart, rng: Random) -> Item:
     best = max(chart.bars, key=lambda bar: bar.value)
-    question = rng.choice(("Which bar is the tallest?", "Which bar has the largest value?"))
+    question = rng.choice(("Which bar is the largest?", "Which bar has the largest value?"))
     steps = most_so_far([(bar.label, bar.value) for bar in chart.bars])
     return ask("largest", question, Answer("text", best.label, (best.colour,)), steps)
 
@@ -367,7 +373,7 @@ def _sum(chart: _Chart, rng: Random) -> Item:
 
 
 def _listed(chart: _Chart, *asked: _Bar) -> str:
-    """Every bar from left to right, then those that are asked for, as the first steps.
+    """Every bar in order, then those that are asked for, as the first steps.
 
     What is read in order is read best, and a name is found again sooner in words than in a picture.
     """

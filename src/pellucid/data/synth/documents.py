@@ -36,6 +36,7 @@ from pellucid.data.synth.base import (
     inside,
     number,
     put_text,
+    said,
     statements,
     union,
     unit,
@@ -45,7 +46,7 @@ from pellucid.data.synth.lexicon import WORDS
 from pellucid.recipe.data import DocumentsScene
 from pellucid.schema.record import Answer
 
-VERSION = 3
+VERSION = 4
 
 HEADINGS = {
     "receipt": ("receipt", "bill", "order", "invoice", "sale"),
@@ -284,7 +285,7 @@ def _caption(document: _Document, rng: Random) -> Item:
 
 def _grounded(document: _Document, layout: _Layout) -> Item:
     """The words of every line with its box, as a question for a box names it."""
-    boxes = (box_answer(box, layout.width, layout.height).gold for box in layout.lines)
+    boxes = (said(box_answer(box, layout.width, layout.height)) for box in layout.lines)
     listed = (f"{line.words} {box}." for line, box in zip(document.lines, boxes, strict=True))
     return Item("grounded", (Ask("Describe the picture with boxes.", " ".join(listed)),), None)
 
@@ -300,8 +301,8 @@ def _statements(document: _Document, layout: _Layout, rng: Random) -> Item:
         facts.append(f"{line.words} number {value}.")
         facts.append(f"{value} words {line.words}.")
         facts.append(f"line {index} words {line.words}.")
-        gold = box_answer(box, layout.width, layout.height).gold
-        boxes.append(f"{line.words} box {gold}.")
+        told = said(box_answer(box, layout.width, layout.height))
+        boxes.append(f"{line.words} box {told}.")
     return statements(facts, boxes, rng)
 
 

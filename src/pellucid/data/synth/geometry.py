@@ -16,6 +16,7 @@ from pellucid.data.synth.base import (
     draw_data,
     first_fit,
     number,
+    said,
     statements,
 )
 from pellucid.data.synth.figures import (
@@ -31,7 +32,7 @@ from pellucid.data.synth.figures import (
 from pellucid.recipe.data import GeometryScene
 from pellucid.schema.record import Answer
 
-VERSION = 3
+VERSION = 4
 FROM_CAPTION = frozenset(
     "count read name which diameter area perimeter missing compare dialogue".split()
 )
@@ -94,7 +95,7 @@ def _caption(plane: Plane, rng: Random) -> Item:
 def _grounded(plane: Plane) -> Item:
     """Every figure by its name, and its box."""
     size = plane.width, plane.height
-    listed = (f"{one.figure.name} {box_answer(one.box, *size).gold}." for one in plane.drawn)
+    listed = (f"{one.figure.name} {said(box_answer(one.box, *size))}." for one in plane.drawn)
     return Item("grounded", (Ask("Describe the picture with boxes.", " ".join(listed)),), None)
 
 
@@ -106,8 +107,8 @@ def _statements(plane: Plane, rng: Random) -> Item:
         for side, length in figure.shown.items():
             facts.append(f"{figure.name} {side} {length}.")
             facts.append(f"length {length} figure {figure.name}.")
-        gold = box_answer(one.box, plane.width, plane.height).gold
-        boxes.append(f"{figure.name} box {gold}.")
+        told = said(box_answer(one.box, plane.width, plane.height))
+        boxes.append(f"{figure.name} box {told}.")
     return statements(facts, boxes, rng)
 
 

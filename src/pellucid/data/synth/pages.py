@@ -5,6 +5,7 @@ pages; the same digits anywhere in a cell, or as parts of numbers, in many thous
 pages come first (docs/LOG.md). Leaves out on purpose: questions; other families ask.
 """
 
+from dataclasses import replace
 from random import Random
 
 from PIL import Image, ImageDraw
@@ -15,6 +16,7 @@ from pellucid.data.synth.base import (
     BACKGROUNDS,
     INK,
     Ask,
+    Box,
     Item,
     Rgb,
     Scene,
@@ -30,15 +32,19 @@ from pellucid.data.synth.base import (
 )
 from pellucid.data.synth.charts import LABELS, TITLES
 from pellucid.data.synth.documents import HEADINGS
-from pellucid.data.synth.grid import cell_text, cells
+from pellucid.data.synth.grid import CELL_HEIGHT, CELL_WIDTH, cell_text, cells
 from pellucid.data.synth.lexicon import COMMANDS, WORDS
+from pellucid.data.synth.windows import BARS
 from pellucid.recipe.data import PagesScene
 
-VERSION = 2
+VERSION = 3
 WITHHELD = "7"
 """Withheld: this text in both the first cell and the last."""
 
 _INKS: tuple[Rgb, ...] = (INK, INK, (150, 30, 30), (20, 60, 150), (20, 100, 40), (90, 40, 130))
+_BARS: tuple[Rgb, ...] = (*_INKS, *BARS.values())
+"""What white texts stand on."""
+_WHITE: Rgb = (255, 255, 255)
 _QUESTIONS = ("Read the page.", "Write down the text.")
 _SPELL = "Spell the page."
 _KINDS_OF_WORDS = (
@@ -69,7 +75,12 @@ def draw(options: PagesScene, seed: int) -> Scene:
     place = _on_grid if options.on_grid else _place
     placed = [place(options, texts, cell, size, rng) for cell in range(len(texts))]
     picture = Image.new("RGB", size, rng.choice(BACKGROUNDS) if options.jitter else BACKGROUNDS[0])
-    draw_texts(ImageDraw.Draw(picture), placed)
+    pen = ImageDraw.Draw(picture)
+    for index, text in enumerate(placed):
+        if rng.random() < options.white_share:
+            pen.rectangle(_around(options, text), fill=rng.choice(_BARS))
+            placed[index] = replace(text, fill=_WHITE)
+    draw_texts(pen, placed)
     facts = {
         "family": "pages",
         "width": width,
@@ -144,6 +155,16 @@ def _on_grid(
     lower = round(options.jitter * rng.uniform(0, bottom - top - 1))
     colour = rng.choice(_INKS) if options.jitter else INK
     return cell_text(texts[cell], left + moved, top + lower, colour)
+
+
+def _around(options: PagesScene, text: Text) -> Box:
+    """The bar behind a white text: on the grid its cells and half of one to each side."""
+    x0, y0, x1, y1 = text.box
+    if not options.on_grid:
+        return x0 - 1, y0 - 1, x1, y1
+    left, top = text.origin[0], text.origin[1] + 1
+    right = left + CELL_WIDTH * len(text.text)
+    return left - CELL_WIDTH // 2, top, right + CELL_WIDTH // 2 - 1, top + CELL_HEIGHT - 1
 
 
 def _place(

@@ -18,6 +18,7 @@ from pellucid.data.synth.base import (
     draw_data,
     first_fit,
     number,
+    said,
     statements,
 )
 from pellucid.data.synth.windows import (
@@ -35,7 +36,7 @@ from pellucid.data.synth.windows import (
 from pellucid.recipe.data import ScreensScene
 from pellucid.schema.record import Answer
 
-VERSION = 3
+VERSION = 4
 FROM_CAPTION = frozenset(("title", "colour", "count", "which", "corner", "checked", "read", "sum"))
 FROM_BOXES = frozenset(("locate", "click", "click_next", "click_second", "dialogue"))
 
@@ -104,7 +105,7 @@ def _caption(layout: Layout, rng: Random) -> Item:
 
 def _grounded(layout: Layout) -> Item:
     """Every control by its name, and its box, row by row."""
-    listed = [f"{one.control.name} {_box(layout, one).gold}" for one in layout.drawn]
+    listed = [f"{one.control.name} {said(_box(layout, one))}" for one in layout.drawn]
     asked = "Describe the picture with boxes."
     return Item("grounded", (Ask(asked, _by_rows(layout, listed)),), None)
 
@@ -136,7 +137,7 @@ def _statements(layout: Layout, rng: Random) -> Item:
         for one, other in _pairs(layout, relation):
             label = other.control.label
             facts.append(f"{relation} {one.control.name} label {label}.")
-    boxes = [f"{one.control.name} box {_box(layout, one).gold}." for one in layout.drawn]
+    boxes = [f"{one.control.name} box {said(_box(layout, one))}." for one in layout.drawn]
     return statements(facts, boxes, rng)
 
 
@@ -305,5 +306,5 @@ def _dialogue(layout: Layout, rng: Random) -> Item:
     )
     answer, steps = _hops(layout, one, [(relation, other)])
     first = Ask(f"Which label is at the {corner}?", one.control.label)
-    second = Ask(f"And now click what is {_side(relation)} it.", answer.gold, steps)
+    second = Ask(f"And now click what is {_side(relation)} it.", said(answer), steps)
     return Item("dialogue", (first, second), answer)

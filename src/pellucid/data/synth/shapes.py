@@ -30,6 +30,7 @@ from pellucid.data.synth.base import (
     inside,
     most_so_far,
     number,
+    said,
     statements,
     unit,
 )
@@ -37,7 +38,7 @@ from pellucid.data.synth.grid import CELL_HEIGHT
 from pellucid.recipe.data import ShapesScene
 from pellucid.schema.record import Answer
 
-VERSION = 6
+VERSION = 7
 FROM_CAPTION = frozenset({"count_all", "count_colour", "dialogue", "most", "total"})
 """Tasks that a reader of the caption alone can answer."""
 FROM_BOXES = frozenset({"locate", "relation"})
@@ -59,6 +60,8 @@ _GAP = 3
 """Least distance of two shapes, in pixels."""
 _GRID_SIDES = (13, 29)
 """Sides of shapes on the grid: within one patch, or two across."""
+_GRID_STEP = 2 * CELL_HEIGHT
+"""From one place of the grid to the next, in pixels: the larger shapes fill a place."""
 _PLACES = 60
 """Places tried for one shape before the layout is given up."""
 _ROWS, _COLUMNS = ("top", "middle", "bottom"), ("left", "centre", "right")
@@ -170,7 +173,7 @@ def _place(
         x, y = rng.randint(0, max(0, width - side)), rng.randint(0, max(0, height - side))
         if options.on_grid:
             side = rng.choice(_GRID_SIDES)
-            x, y = (2 + CELL_HEIGHT * rng.randrange(pixels // CELL_HEIGHT) for pixels in size)
+            x, y = (2 + _GRID_STEP * rng.randrange(pixels // _GRID_STEP) for pixels in size)
         box = (x, y, x + side, y + side)
         free = not any(clash(box, other.box, _GAP) for other in others)
         if free and inside(box, width, height, 2):
@@ -307,7 +310,7 @@ def _caption(plane: _Plane, rng: Random) -> Item:
 
 def _grounded(plane: _Plane) -> Item:
     listed = [
-        f"{shape.name} {box_answer(shape.box, plane.width, plane.height).gold}."
+        f"{shape.name} {said(box_answer(shape.box, plane.width, plane.height))}."
         for shape in plane.shapes
     ]
     return Item("grounded", (Ask("Describe the picture with boxes.", " ".join(listed)),), None)
@@ -321,7 +324,7 @@ def _statements(plane: _Plane, rng: Random) -> Item:
         told = [f"{a.name} seen from {b.name} {relation}." for a, b in pairs]
         facts += rng.sample(told, min(len(told), 3))
     boxes = [
-        f"{shape.name} box {box_answer(shape.box, plane.width, plane.height).gold}."
+        f"{shape.name} box {said(box_answer(shape.box, plane.width, plane.height))}."
         for shape in plane.shapes
     ]
     return statements(facts, boxes, rng)
@@ -435,8 +438,10 @@ def _changed(plane: _Plane, change: _Change, rng: Random) -> Item:
     kinds = [*_CHANGES, twice]
     kinds.remove(change.kind)
     lines, answer = choice(rng, change.text, _not_made(plane, change, kinds, rng))
+    first, second = (", ".join(shape.name for shape in one.shapes) for one in (plane, change.after))
     steps = (
-        f"Only in the first picture: {change.gone}. Only in the second: {change.new}. "
+        f"First: {first}. Second: {second}. "
+        f"Only in the first: {change.gone}. Only in the second: {change.new}. "
         f"{change.text.rstrip('.')}, so {answer.gold}."
     )
     question = f"What changed from the first picture to the second?{lines}"
