@@ -111,9 +111,10 @@ def test_the_grounded_text_gives_every_box_by_the_names_of_the_questions(family:
         for (name, box), thing in zip(told, things, strict=True):
             wanted = [thing["colour"]]
             wanted += [f"{thing['label']} bar"] if family == "charts" else [thing["kind"]]
-            assert all(word in name for word in wanted) and json.loads(box) == thing["box"]
+            assert all(word in name for word in wanted)
+            assert json.loads(box) == pytest.approx(thing["box"], abs=0.0051), "in hundredths"
         asked = item(scene, "locate")
-        assert asked.answer.gold in text(scene, "grounded")
+        assert asked.asks[0].reply in text(scene, "grounded")
 
 
 def test_a_reader_of_a_chart_s_caption_knows_the_answers() -> None:
@@ -171,4 +172,5 @@ def test_steps_are_short_and_told_tasks_exist(family: str) -> None:
         for one in scene.items:
             last = one.asks[-1]
             if last.reasoning and not last.direct:
-                assert len(re.findall(r"\w+|[^\w\s]", last.reasoning)) < 45
+                most = 75 if one.task == "changed" else 45  # that lists two pictures
+                assert len(re.findall(r"\w+|[^\w\s]", last.reasoning)) < most

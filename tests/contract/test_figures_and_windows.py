@@ -123,8 +123,10 @@ def test_a_missing_side_is_not_given_away_by_the_words() -> None:
 def test_the_list_of_boxes_is_that_of_the_figures() -> None:
     for scene in scenes("geometry"):
         found = re.findall(r"(\w+) ([a-z ]+) (\[[\d., ]+\])\.", said(scene, "grounded"))
-        want = [(f["colour"], f["kind"], f["box"]) for f in scene.facts["figures"]]
-        assert [(colour, kind, json.loads(box)) for colour, kind, box in found] == want
+        want = [(f["colour"], f["kind"]) for f in scene.facts["figures"]]
+        assert [one[:2] for one in found] == want
+        for (*_, box), figure in zip(found, scene.facts["figures"], strict=True):
+            assert json.loads(box) == pytest.approx(figure["box"], abs=0.0051), "in hundredths"
 
 
 def rows(text: str) -> list[list[tuple[str, str]]]:
@@ -136,8 +138,9 @@ def rows(text: str) -> list[list[tuple[str, str]]]:
 def test_the_list_of_boxes_is_that_of_the_controls() -> None:
     for scene in scenes("screens"):
         found = [one for row in rows(said(scene, "grounded")) for one in row]
-        want = [(c["label"], c["box"]) for c in scene.facts["controls"]]
-        assert [(label, json.loads(box)) for label, box in found] == want
+        assert [label for label, _ in found] == [c["label"] for c in scene.facts["controls"]]
+        for (_, box), control in zip(found, scene.facts["controls"], strict=True):
+            assert json.loads(box) == pytest.approx(control["box"], abs=0.0051), "in hundredths"
 
 
 def test_questions_about_figures_follow_from_the_caption() -> None:
@@ -196,7 +199,7 @@ def test_questions_about_windows_follow_from_the_caption_or_the_boxes() -> None:
                 got = re.findall(r"with a (\w+) bar", caption)[0]
             else:
                 continue
-            assert item.answer is not None and got == item.answer.gold, item
+            assert got == item.asks[-1].reply, item
 
 
 @families

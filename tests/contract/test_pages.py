@@ -122,3 +122,35 @@ def test_on_the_grid_every_letter_has_a_cell() -> None:
 def test_a_word_that_is_wider_than_its_cell_on_the_grid_is_a_user_error() -> None:
     with pytest.raises(UserError, match=r"columns=8, which leaves no room|columns=8 leaves no"):
         draw(0, **{**GRID, "columns": 8}, word_share=1)
+
+
+@pytest.mark.parametrize("options", [{}, GRID], ids=["free", "grid"])
+def test_white_texts_stand_on_bars(options: dict[str, object]) -> None:
+    """In the middle of every text's box both are there, and nothing else is."""
+    for seed in range(30):
+        scene = draw(seed, **{**WORDS, **options}, white_share=1)
+        with Image.open(BytesIO(scene.pictures[0].png)) as picture:
+            pixels = np.asarray(picture.convert("RGB"))
+        height, width, _ = pixels.shape
+        for text in scene.facts["texts"]:
+            x0, y0, x1, y1 = (
+                round(side * size)
+                for side, size in zip(text["box"], (width, height) * 2, strict=True)
+            )
+            inked = pixels[y0:y1, x0:x1].reshape(-1, 3)
+            bar = inked[inked.sum(1).argmin()]
+            assert bar.mean() < 110 and inked.mean(1).max() > 200, "white on a dark bar"
+            away = np.cross(inked - bar.astype(int), 255 - bar.astype(int))
+            assert np.abs(away).max() < 3 * 255, "and what lies between the two"
+
+
+def test_a_share_of_the_texts_is_white() -> None:
+    def dark(scene: Scene) -> float:
+        with Image.open(BytesIO(scene.pictures[0].png)) as picture:
+            return float((np.asarray(picture.convert("L")) < 140).mean())
+
+    shares = [
+        np.mean([dark(draw(seed, **GRID, word_share=1, white_share=share)) for seed in range(20)])
+        for share in (0, 0.25, 1)
+    ]
+    assert shares[0] < shares[1] < shares[2]

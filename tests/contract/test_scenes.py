@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from pellucid.base.errors import UserError
@@ -26,6 +28,7 @@ from pellucid.data.synth import (
     Item,
     Picture,
     Scene,
+    base,
     charts,
     figures,
     screens,
@@ -100,7 +103,7 @@ families = pytest.mark.parametrize("family", sorted(OPTIONS))
 
 
 def is_said(text: str, box: list[float]) -> bool:
-    """A box as it is said: in hundredths, or as the gold spells it where it is too thin for them."""
+    """A box in hundredths, or as the gold spells it where it is too thin for them."""
     told, halved = json.loads(text), 0.005 + 1e-9
     return all(abs(one - other) <= halved for one, other in zip(told, box, strict=True))
 
@@ -404,6 +407,44 @@ def test_the_changed_item_shows_two_pictures() -> None:
         assert item.pictures == (0, 1) and scene.pictures[0].png != scene.pictures[1].png
         kinds[scene.facts["change"].split()[3]] += 1
     assert min(kinds.values()) > 20, kinds
+
+
+def test_steps_of_a_change_list_both_pictures() -> None:
+    for scene in every("shapes"):
+        (item,) = [item for item in scene.items if item.task == "changed"]
+        before, after = (
+            [f"{shape['colour']} {shape['kind']}" for shape in plane["shapes"]]
+            for plane in (scene.facts, scene.facts["after"])
+        )
+        gone, new = (
+            next((one for one in these if one not in those), "nothing")
+            for these, those in ((before, after), (after, before))
+        )
+        steps = str(item.asks[0].reasoning)
+        assert steps.startswith(f"First: {', '.join(before)}. Second: {', '.join(after)}. ")
+        assert f" Only in the first: {gone}. Only in the second: {new}. " in steps
+
+
+def test_bars_on_the_grid_lie_in_the_row_of_their_label_and_value() -> None:
+    for scene in scenes("charts", "grid"):
+        bars, height = scene.facts["bars"], scene.facts["height"]
+        rows = [round(bar["label_box"][1] * height) // 16 for bar in bars]
+        assert rows == sorted(set(rows)) and rows[0] > 0, "one row each, under the title"
+        largest = max(bars, key=lambda bar: bar["value"])
+        for bar, row in zip(bars, rows, strict=True):
+            for box in (bar["box"], bar["label_box"], bar["value_box"]):
+                assert 16 * row <= box[1] * height and box[3] * height <= 16 * (row + 1)
+            assert bar["label_box"][2] < bar["box"][0] and bar["box"][2] < bar["value_box"][0]
+            long, longest = (one["box"][2] - one["box"][0] for one in (bar, largest))
+            true = max(bar["value"] / largest["value"] * longest, 8 / scene.facts["width"])
+            assert abs(long - true) <= 1 / scene.facts["width"] + 1e-3, "in proportion"
+
+
+@given(st.tuples(*[st.integers(0, 399)] * 2, *[st.integers(1, 400)] * 2))
+def test_a_box_as_it_is_said_is_right(corners: tuple[int, int, int, int]) -> None:
+    x, y, wide, tall = corners
+    box = (x, y, min(400, x + wide), min(400, y + tall))
+    assert_said(base.said(base.box_answer(box, 400, 400)), base.box_answer(box, 400, 400))
 
 
 def test_the_lexicon_has_words_enough() -> None:

@@ -1,6 +1,7 @@
 """Bar charts: coloured, labelled bars with their values written on, above or beside them.
 
-On the grid the bars lie, elsewhere they stand. Leaves out on purpose: axis ticks, grid lines and other chart types.
+On the grid the bars lie, elsewhere they stand. Leaves out on purpose: axis ticks, grid lines and
+other chart types.
 """
 
 from dataclasses import dataclass
