@@ -109,7 +109,7 @@ def load(
     model = _skeleton(config)
     _fill(model, _read_weights(folder / WEIGHTS), folder / WEIGHTS)
     model.config.dtype = dtype  # the file's was that of the weights on disk
-    return Loaded(model.to(device=device, dtype=dtype).eval(), Renderer.load(folder))
+    return Loaded(_placed(model, device, dtype), Renderer.load(folder))
 
 
 def _check_complete(folder: Path) -> None:
@@ -131,6 +131,16 @@ def _skeleton(config: PellucidConfig) -> PellucidForConditionalGeneration:
     model.generation_config.pad_token_id = config.text_config.pad_token_id
     model.eval()
     return model
+
+
+def _placed(
+    model: PellucidForConditionalGeneration, device: torch.device | str, dtype: torch.dtype
+) -> PellucidForConditionalGeneration:
+    """Weights in a dtype; buffers stay fp32: rounded rotary frequencies lose far positions."""
+    model.to(device=device)
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(dtype)
+    return model.eval()
 
 
 def _weights(model: PellucidForConditionalGeneration, dtype: torch.dtype) -> dict[str, Tensor]:

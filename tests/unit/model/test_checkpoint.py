@@ -113,6 +113,16 @@ def test_weights_are_saved_in_fp32(tmp_path, saved, renderer):
         assert torch.equal(one, two.float())
 
 
+def test_far_positions_are_not_rounded_in_half_precision(saved):
+    """Frequencies in bfloat16 turn position 4,000 by a tenth of a radian too much or too little."""
+    where = torch.tensor([[4000]])
+    turned = []
+    for dtype in (torch.float32, torch.bfloat16):
+        rotary = checkpoint.load(saved, dtype=dtype).model.decoder.model.rotary_emb
+        turned.append(rotary(torch.zeros(1, 1, 1), where)[0])
+    assert torch.equal(*turned)
+
+
 def test_an_untied_head_is_saved(tmp_path, options, renderer):
     decoder = options.decoder.model_copy(update={"tied_head": False})
     model = checkpoint.build(options.model_copy(update={"decoder": decoder}), 7, renderer)
