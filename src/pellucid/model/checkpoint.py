@@ -1,8 +1,8 @@
 """Build, save and load a model: a folder in Hugging Face layout.
 
 Equal weights give equal bytes: no versions, paths or times are written. Weights are safetensors,
-fp32 to go on from or half precision to hand on; nothing is ever unpickled. Published checkpoints
-are not read here (see `weights`).
+fp32 to go on from or half precision to hand on; nothing is ever unpickled. What other layouts say
+is in `weights`.
 """
 
 import json
@@ -93,7 +93,7 @@ def save(
 def load(
     folder: Path, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
 ) -> Loaded:
-    """Read a checkpoint that `save` wrote, ready for inference.
+    """Read a checkpoint that `save` wrote, or one in a published layout, ready for inference.
 
     Args:
         folder: the checkpoint.

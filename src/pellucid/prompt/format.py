@@ -29,6 +29,8 @@ class ChatFormat:
     """Plain text after every `turn_end`; never supervised."""
     after_assistant_separator: str = ""
     """Plain text between the separator and the mode token; never supervised."""
+    after_image: str = ""
+    """Plain text after every image."""
     lead: Lead = ""
     """Opens thinking and answer; generated with them, and taken away again. After a space the first
     word of an answer has the token that the same word has within a text."""
@@ -63,3 +65,20 @@ PELLUCID = ChatFormat(
     pad="<|pad|>",
 )
 """Phi-4's turns without its newlines, and a nothink token that is named for what it does."""
+
+PHI4 = ChatFormat(
+    turn_start="<|im_start|>",
+    separator="<|im_sep|>",
+    turn_end="<|im_end|>",
+    think="<think>",
+    think_close="</think>",
+    nothink="<|dummy_84|>",
+    image="<|dummy_0|>",
+    pad="<|dummy_85|>",
+    after_end="\n",
+    after_assistant_separator="\n",
+    after_image="\n",
+)
+"""Phi-4-reasoning-vision's: its nothink token and its padding are slots that Phi-4 left unused. The
+published code has no token for an image (it uses the index -200); ours is the slot that the
+published vLLM plug-in takes."""

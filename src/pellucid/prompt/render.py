@@ -223,6 +223,7 @@ class Renderer:
             assert part.image is not None, "an image part has an index"
             planned = plan(self.images, self.patch_px, *sizes[part.image])
             tape.image(index, part.image, planned, self.image_id)
+            text = self.format.after_image
         tape.write("text", index, self.tokenizer.encode_text(text))
         tape.write("control", index, [self.end_id, *self._after_end])
 

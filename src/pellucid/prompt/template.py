@@ -31,8 +31,8 @@ _BODY = """
           {{- raise_exception("an assistant turn cannot show images") -}}
         {%- endif -%}
         {{- refuse(run.text) -}}
-        {%- set run.text = "" -%}
-        {{- image -}}
+        {%- set run.text = after_image -%}
+        {{- image + after_image -}}
       {%- endif -%}
     {%- endfor -%}
     {{- refuse(run.text) -}}
@@ -90,6 +90,7 @@ def chat_template(
         "think_close": format.think_close,
         "nothink": format.nothink,
         "image": format.image,
+        "after_image": format.after_image,
         "after_end": format.after_end,
         "after_assistant_separator": format.after_assistant_separator,
         "lead": format.lead,

@@ -1,4 +1,5 @@
-"""A tokenizer that loses nothing: BPE over characters, bytes for what it has not learnt.
+"""A tokenizer that loses nothing: BPE over characters with bytes for what it has not learnt, or
+over bytes (as GPT-2's and Phi-4's).
 
 Control strings that stand in text stay text; control tokens are only ever made by id. Ids become
 text through bytes, so half a character at the end of a stream is held back and never guessed.
@@ -20,7 +21,23 @@ from pellucid.base.hashing import hash_json
 from pellucid.base.lookup import did_you_mean
 
 BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
-"""Names of the byte entries in a vocabulary."""
+"""Names of the byte entries in a vocabulary of characters."""
+
+
+def _letters() -> dict[str, int]:
+    """The letter that stands for each byte in a vocabulary of bytes, as GPT-2 chose them.
+
+    A byte that prints as itself in Latin-1 does; the others take the letters from 256 on.
+    """
+    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in plain]
+    return {chr(byte): byte for byte in plain} | {
+        chr(256 + at): byte for at, byte in enumerate(others)
+    }
+
+
+LETTERS = _letters()
+"""Byte of each letter in a vocabulary of bytes."""
 
 _BYTE_NAME = re.compile(r"<0x[0-9A-F]{2}>")
 
@@ -33,7 +50,7 @@ class Tokenizer:
         name: what to call the file in messages.
 
     Raises:
-        UserError: `source` is no BPE with byte fallback.
+        UserError: `source` is no BPE over bytes or with byte fallback.
     """
 
     def __init__(self, source: bytes, name: str = "tokenizer.json") -> None:
@@ -41,14 +58,16 @@ class Tokenizer:
         self.source = source
         self.hash = hash_json(tree)
         """Hash of the parsed file; layout does not count."""
-        self._core = tokenizers.Tokenizer.from_str(json.dumps(tree))
-        self._core.encode_special_tokens = True
         added = sorted(tree.get("added_tokens", ()), key=lambda token: int(token["id"]))
+        special = {"added_tokens": [{**token, "special": True} for token in added]}
+        self._core = tokenizers.Tokenizer.from_str(json.dumps({**tree, **special}))
+        self._core.encode_special_tokens = True  # which spares the special ones alone
         self._controls: dict[str, int] = {token["content"]: token["id"] for token in added}
         self.controls = tuple(self._controls)
         """The control strings, by id."""
         self._control_ids = frozenset(self._controls.values())
-        self._pieces = {id_: _bytes_of(entry) for entry, id_ in tree["model"]["vocab"].items()}
+        bytes_of = _bytes_of if tree["model"].get("byte_fallback") else _bytes_of_letters
+        self._pieces = {id_: bytes_of(entry) for entry, id_ in tree["model"]["vocab"].items()}
         self._pieces |= {id_: entry.encode() for entry, id_ in self._controls.items()}
         self.size = max(self._pieces) + 1
         """Number of ids."""
@@ -59,7 +78,7 @@ class Tokenizer:
 
         Raises:
             DiskError: the file cannot be read.
-            UserError: it is no BPE with byte fallback.
+            UserError: it is no BPE over bytes or with byte fallback.
         """
         with boundary("reading the tokenizer"):
             source = path.read_bytes()
@@ -144,13 +163,24 @@ def _tree(source: bytes, name: str) -> Any:
     model = tree.get("model") if isinstance(tree, dict) else None
     model = model if isinstance(model, dict) else {}
     vocab = model.get("vocab")
-    whole = isinstance(vocab, dict) and all(byte in vocab for byte in BYTES)
-    if model.get("type") != "BPE" or model.get("byte_fallback") is not True or not whole:
-        rule = "is not a BPE with byte fallback and all 256 byte entries"
+    every = BYTES if model.get("byte_fallback") is True else LETTERS
+    whole = isinstance(vocab, dict) and all(byte in vocab for byte in every)
+    if model.get("type") != "BPE" or not whole or (every is LETTERS and not _by_letters(tree)):
+        rule = "is not a BPE over bytes, or with byte fallback, and all 256 byte entries"
         raise UserError(
             Problem(name, model.get("type"), rule, "retrain it, or use asset:tokenizer")
         )
     return tree
+
+
+def _by_letters(tree: dict[str, Any]) -> bool:
+    """Whether text becomes letters of bytes before BPE, and letters become text after it."""
+    step = tree.get("pre_tokenizer") or {}
+    steps = [step, *step.get("pretokenizers", ())]
+    decoder = tree.get("decoder") or {}
+    return decoder.get("type") == "ByteLevel" and any(
+        each.get("type") == "ByteLevel" and not each.get("add_prefix_space") for each in steps
+    )
 
 
 def _bytes_of(entry: str) -> bytes:
@@ -158,3 +188,8 @@ def _bytes_of(entry: str) -> bytes:
     if _BYTE_NAME.fullmatch(entry):
         return bytes([int(entry[3:5], 16)])
     return entry.encode("utf-8")
+
+
+def _bytes_of_letters(entry: str) -> bytes:
+    """Bytes that an entry of a vocabulary of bytes stands for."""
+    return bytes(LETTERS[letter] for letter in entry)

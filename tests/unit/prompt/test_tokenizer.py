@@ -133,9 +133,9 @@ def test_unknown_control_string_suggests_the_nearest(tokenizer):
     [
         (b"{", "is not JSON"),
         (b"\xff\xfe", "is not JSON"),
-        (b"[]", "is not a BPE with byte fallback"),
-        (b'{"model": {"type": "Unigram"}}', "is not a BPE with byte fallback"),
-        (b'{"model": {"type": "BPE", "byte_fallback": true}}', "is not a BPE with byte fallback"),
+        (b"[]", "is not a BPE over bytes, or with byte fallback"),
+        (b'{"model": {"type": "Unigram"}}', "is not a BPE over bytes, or with byte fallback"),
+        (b'{"model": {"type": "BPE", "byte_fallback": true}}', "is not a BPE over bytes, or with byte fallback"),
         (FILE.read_bytes().replace(b'_fallback": true', b'_fallback": false'), "is not a BPE"),
     ],
 )

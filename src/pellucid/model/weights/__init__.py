@@ -1,0 +1,122 @@
+"""Published checkpoints, read as ours and written as theirs.
+
+A plug-in kind: one file per layout, a row in `LAYOUTS` under the `model_type` of its `config.json`.
+Nothing is pickled and no remote code runs. What a layout holds and our model never runs (layers
+after the features, pooling heads) is left on disk, and goes from there into what is written.
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, final
+
+from torch import Tensor, nn
+
+from pellucid.base.errors import Problem, UserError, boundary
+from pellucid.base.paths import atomic
+from pellucid.model.config import PellucidConfig
+from pellucid.model.tensors import write_tensors
+from pellucid.model.weights import phi4_siglip
+from pellucid.model.weights.base import Layout
+from pellucid.model.weights.shards import Shards
+from pellucid.prompt.render import Renderer
+
+__all__ = ["LAYOUTS", "Layout", "Published", "Shards", "read", "write_like"]
+
+LAYOUTS: dict[str, Layout] = {phi4_siglip.MODEL_TYPE: phi4_siglip.LAYOUT}
+
+
+@final
+class _Renamed(Mapping[str, Tensor]):
+    """The weights that our model has, by our names."""
+
+    def __init__(self, shards: Shards, layout: Layout, config: PellucidConfig) -> None:
+        named = ((layout.ours(name, config), name) for name in shards)
+        self._theirs = {ours: name for ours, name in named if ours is not None}
+        self._shards = shards
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._shards[self._theirs[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._theirs)
+
+    def __len__(self) -> int:
+        return len(self._theirs)
+
+
+class Published(NamedTuple):
+    """A published checkpoint, its weights still on disk."""
+
+    config: PellucidConfig
+    renderer: Renderer
+    weights: Mapping[str, Tensor]
+    """By our names; read when they are asked for."""
+
+
+def read(folder: Path, fields: Mapping[str, Any]) -> Published:
+    """Open a published checkpoint.
+
+    Args:
+        folder: in a published layout.
+        fields: of its `config.json`; `model_type` is in `LAYOUTS`.
+
+    Raises:
+        UserError: a file is missing or damaged, or says something else than the layout does.
+        DiskError: a file cannot be read.
+    """
+    layout = LAYOUTS[fields["model_type"]]
+    try:
+        renderer = layout.renderer(folder, fields)
+        config = layout.config(fields, renderer.image_id)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        rule = f"is no configuration of {fields['model_type']}: {type(error).__name__}: {error}"
+        fix = "fetch the folder again"
+        raise UserError(Problem("checkpoint", str(folder / "config.json"), rule, fix)) from error
+    config.text_config.eos_token_id = renderer.end_id
+    config.text_config.pad_token_id = renderer.pad_id
+    return Published(config, renderer, _Renamed(Shards(folder), layout, config))
+
+
+def write_like(model: nn.Module, config: PellucidConfig, like: Path, layout: Layout, to: Path) -> None:
+    """Write a model's weights as a published folder has them.
+
+    Every file of that folder is copied; its weights are replaced by the model's, in the dtype that
+    they have there. What the model does not run stays what it was.
+
+    Args:
+        model: ours, of the same shapes.
+        config: its configuration.
+        like: the published folder.
+        layout: its layout.
+        to: a new folder.
+
+    Raises:
+        UserError: a weight has another shape there, or is not there.
+        DiskError: a file cannot be read or written.
+    """
+    shards, weights = Shards(like), dict(model.named_parameters())
+    named = {name: layout.ours(name, config) for name in shards}
+    if lost := sorted(weights.keys() - set(named.values())):
+        rule = f"has no place for {', '.join(lost[:3])}"
+        raise UserError(Problem("--like", str(like), rule, "give the folder it was trained from"))
+    with boundary("writing the checkpoint"):
+        to.mkdir(parents=True, exist_ok=True)
+        for path in sorted(like.iterdir()):
+            if path.is_file() and path not in shards.files:
+                shutil.copyfile(path, to / path.name)
+    for path in shards.files:
+        tensors = {name: _theirs(shards[name], weights, named[name]) for name in shards.of(path)}
+        with boundary("writing the checkpoint"), atomic(to / path.name) as temporary:
+            write_tensors(tensors, temporary)
+
+
+def _theirs(there: Tensor, weights: Mapping[str, Tensor], name: str | None) -> Tensor:
+    """The model's tensor in the dtype of theirs; theirs where the model has none."""
+    if name is None:
+        return there
+    if name not in weights or weights[name].shape != there.shape:
+        got = tuple(weights[name].shape) if name in weights else "no such weight"
+        rule = f"is {tuple(there.shape)} there and {got} in the model"
+        raise UserError(Problem("--like", name, rule, "give the folder it was trained from"))
+    return weights[name].detach().to("cpu", there.dtype)
