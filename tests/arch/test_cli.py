@@ -27,7 +27,7 @@ FROZEN = {
     ],
     "pellucid eval": ["--help", "--home", "--json", "--set", "model", "recipe"],
     "pellucid export": [
-        "--checkpoint", "--half", "--help", "--home", "--json", "--to", "run",
+        "--checkpoint", "--half", "--help", "--home", "--json", "--like", "--to", "run",
     ],
     "pellucid gate": ["--help", "--home", "--json", "run"],
     "pellucid init": ["--help", "--json", "folder"],

@@ -16,6 +16,14 @@ def export(
         str, typer.Option("--checkpoint", help="init, a stage, rl, or final.", metavar="NAME")
     ] = "final",
     half: Annotated[bool, typer.Option("--half", help="Write 16-bit weights.")] = False,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            "--like",
+            help="A published checkpoint that the run started from; write it as that is.",
+            metavar="FOLDER",
+        ),
+    ] = None,
     home: Home = DEFAULT_HOME,
     json_: Json = False,
 ) -> None:
@@ -25,5 +33,5 @@ def export(
     """
     from pellucid.flow.export import export as exporting
 
-    told = exporting(home, run, to, checkpoint, half).as_dict()
+    told = exporting(home, run, to, checkpoint, half, like).as_dict()
     print_json(told) if json_ else print_fields(told)

@@ -63,7 +63,9 @@ class Exported:
         return {**asdict(self), "folder": str(self.folder)}
 
 
-def export(home: Path, run: str, target: Path, checkpoint: str, half: bool) -> Exported:
+def export(
+    home: Path, run: str, target: Path, checkpoint: str, half: bool, like: Path | None = None
+) -> Exported:
     """Copy a checkpoint of a run, with where it comes from, into a new folder.
 
     Args:
@@ -72,14 +74,19 @@ def export(home: Path, run: str, target: Path, checkpoint: str, half: bool) -> E
         target: the folder; may exist when it is empty. It gets its name when it is whole.
         checkpoint: name of a checkpoint of the recipe (`init`, a stage, `rl`), or `final`.
         half: write the weights as 16-bit floats.
+        like: a folder in a published layout that the run started from: its files are copied, its
+            weights replaced in the dtype that they have there.
 
     Raises:
         UserError: there is no such run or checkpoint, the run's recipe or artifacts have changed
-            since it was made, or the target holds something.
+            since it was made, the target holds something, or `like` is of another model.
         DiskError: the machine refused a file operation.
     """
     target = target.expanduser().resolve()
     _refuse_taken(target)
+    if like is not None and half:
+        rule = "cannot be chosen: the weights get the dtype that they have in --like"
+        raise UserError(Problem("--half", True, rule, "leave one of the two out"))
     lineage = _lineage(home, run, checkpoint)
     tree = yaml.safe_load((home / run / RECIPE).read_text(encoding="utf-8"))
     _check_recipe(tree, lineage, run)
@@ -88,23 +95,31 @@ def export(home: Path, run: str, target: Path, checkpoint: str, half: bool) -> E
         remove_tree(partial)
         partial.mkdir(parents=True)
         try:
-            pictures = _fill(partial, run, tree, lineage, half)
+            pictures = _fill(partial, run, tree, lineage, half, like)
             publish(partial, target)
         finally:
             remove_tree(partial)
     size = sum(path.stat().st_size for path in target.iterdir())
     name = checkpoint_name(lineage[-1].name)
-    return Exported(target, name, _precision(half), size, pictures)
+    return Exported(target, name, _precision(half, like), size, pictures)
 
 
 def _fill(
-    folder: Path, run: str, tree: dict[str, Any], lineage: Sequence[Artifact], half: bool
+    folder: Path,
+    run: str,
+    tree: dict[str, Any],
+    lineage: Sequence[Artifact],
+    half: bool,
+    like: Path | None,
 ) -> int:
     """Write every file; return the number of pictures."""
     from pellucid.model import checkpoint
 
     loaded = checkpoint.load(checkpoint_folder(lineage[-1]))
-    checkpoint.save(loaded.model, loaded.renderer, folder, half)
+    if like is None:
+        checkpoint.save(loaded.model, loaded.renderer, folder, half)
+    else:
+        checkpoint.save_like(loaded, like, folder)
     write_text(folder / RECIPE, to_yaml(_portable(tree)))
     lines, every = _thinned(_log_lines(lineage))
     write_text(folder / LOG, "".join(lines))
@@ -115,7 +130,7 @@ def _fill(
         "run": run,
         "checkpoint": checkpoint_name(last.name),
         "seed": tree["seed"],
-        "weights": _precision(half),
+        "weights": _precision(half, like),
         "artifacts": {item.name: _told(item) for item in lineage},
         "environment": last.environment,
         "commit": last.commit,
@@ -134,7 +149,9 @@ def _refuse_taken(target: Path) -> None:
         raise UserError(Problem("--to", str(target), rule, "remove it, or name another folder"))
 
 
-def _precision(half: bool) -> str:
+def _precision(half: bool, like: Path | None) -> str:
+    if like is not None:
+        return f"as in {like.name}"
     return "float16" if half else "float32"
 
 

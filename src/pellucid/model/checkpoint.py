@@ -18,6 +18,7 @@ from transformers.initialization import no_init_weights
 
 from pellucid.base.errors import Problem, UserError, boundary
 from pellucid.base.paths import atomic, write_text
+from pellucid.model import weights
 from pellucid.model.config import PellucidConfig, config_for
 from pellucid.model.init import init_weights
 from pellucid.model.tensors import write_tensors
@@ -104,12 +105,42 @@ def load(
         UserError: a file is missing or damaged, or the weights do not fit the configuration.
         DiskError: a file cannot be read.
     """
-    _check_complete(folder)
-    config = _read_config(folder / CONFIG)
-    model = _skeleton(config)
-    _fill(model, _read_weights(folder / WEIGHTS), folder / WEIGHTS)
+    found = _open(folder)
+    model = _skeleton(found.config)
+    _fill(model, found.weights, folder / WEIGHTS)
     model.config.dtype = dtype  # the file's was that of the weights on disk
-    return Loaded(_placed(model, device, dtype), Renderer.load(folder))
+    return Loaded(_placed(model, device, dtype), found.renderer)
+
+
+def save_like(loaded: Loaded, like: Path, folder: Path) -> None:
+    """Write a checkpoint as a published folder has it (see `weights.write_like`).
+
+    Args:
+        loaded: what is written; only its weights are, the rest is the published folder's.
+        like: a folder in a published layout, of a model of the same shapes.
+        folder: made if missing.
+
+    Raises:
+        UserError: the folder is in no published layout, or its model has other shapes.
+        DiskError: a file cannot be read or written.
+    """
+    kind = _read_fields(like).get("model_type")
+    if kind not in weights.LAYOUTS:
+        rule = "is in no published layout that Pellucid writes"
+        fix = f"give a folder of model_type {' or '.join(weights.LAYOUTS)}"
+        raise UserError(Problem("--like", str(like), rule, fix))
+    layout = weights.LAYOUTS[str(kind)]
+    weights.write_like(loaded.model, loaded.model.config, like, layout, folder)
+
+
+def _open(folder: Path) -> weights.Published:
+    """Configuration, format and weights of a folder in our layout or a published one."""
+    fields = _read_fields(folder)
+    if fields.get("model_type") in weights.LAYOUTS:
+        return weights.read(folder, fields)
+    _check_complete(folder)
+    config = _config(fields, folder / CONFIG)
+    return weights.Published(config, Renderer.load(folder), _read_weights(folder / WEIGHTS))
 
 
 def _check_complete(folder: Path) -> None:
@@ -140,7 +171,8 @@ def _placed(
     model.to(device=device)
     for parameter in model.parameters():
         parameter.data = parameter.data.to(dtype)
-    return model.eval()
+    model.eval()
+    return model
 
 
 def _weights(model: PellucidForConditionalGeneration, dtype: torch.dtype) -> dict[str, Tensor]:
@@ -179,13 +211,24 @@ def _write_json(path: Path, value: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
-def _read_config(path: Path) -> PellucidConfig:
+def _read_fields(folder: Path) -> dict[str, Any]:
+    """What `config.json` says; nothing where there is none."""
+    path = folder / CONFIG
     with boundary("reading the checkpoint"):
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8") if path.exists() else "{}"
     try:
         fields = json.loads(text)
-        if fields.get("model_type") != PellucidConfig.model_type:
-            raise ValueError(f"model_type is {fields.get('model_type')!r}")
+    except ValueError as error:
+        raise _damaged(path, str(error)) from error
+    if not isinstance(fields, dict):
+        raise _damaged(path, "it holds no fields")
+    return fields
+
+
+def _config(fields: dict[str, Any], path: Path) -> PellucidConfig:
+    if fields.get("model_type") != PellucidConfig.model_type:
+        raise _damaged(path, f"model_type is {fields.get('model_type')!r}")
+    try:
         config: PellucidConfig = PellucidConfig.from_dict(fields)
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise _damaged(path, str(error)) from error
@@ -200,21 +243,20 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
             raise _damaged(path, str(error)) from error
 
 
-def _fill(
-    model: PellucidForConditionalGeneration, weights: Mapping[str, Tensor], path: Path
-) -> None:
+def _fill(model: PellucidForConditionalGeneration, held: Mapping[str, Tensor], path: Path) -> None:
     """Copy weights into a model; every name and shape must be there, and nothing else."""
     wanted = dict(model.named_parameters())
-    missing = sorted(wanted.keys() - weights.keys())
-    unknown = sorted(weights.keys() - wanted.keys())
+    missing = sorted(wanted.keys() - held.keys())
+    unknown = sorted(held.keys() - wanted.keys())
     if missing or unknown:
         raise _damaged(path, f"missing {missing[:3]}, unknown {unknown[:3]}")
     with torch.no_grad():
         for name, parameter in wanted.items():
-            if parameter.shape != weights[name].shape:
-                got, want = tuple(weights[name].shape), tuple(parameter.shape)
+            tensor = held[name]
+            if parameter.shape != tensor.shape:
+                got, want = tuple(tensor.shape), tuple(parameter.shape)
                 raise _damaged(path, f"{name} is {got}, config.json asks for {want}")
-            parameter.copy_(weights[name])
+            parameter.copy_(tensor)
 
 
 def _damaged(path: Path, reason: str) -> UserError:

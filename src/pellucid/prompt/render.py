@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from pellucid.base.errors import Problem, UserError
 from pellucid.base.hashing import hash_json
 from pellucid.base.paths import resolve
 from pellucid.prompt import folder as files
@@ -21,7 +22,7 @@ from pellucid.prompt.tape import Tape
 from pellucid.prompt.tokenizer import Tokenizer
 from pellucid.prompt.turns import Override, check_prompt, groups, overridden, thinks
 from pellucid.recipe.model import BuildModel, ImageOptions, Lead
-from pellucid.schema.record import Mode, Part, Record, Role, Turn
+from pellucid.schema.record import Mode, Record, Role, Turn
 from pellucid.schema.rollout import FinishReason
 
 Sizes = Sequence[tuple[int, int]]
@@ -36,11 +37,12 @@ class Renderer:
         format: control strings.
         images: image strategy.
         patch_px: patch side in pixels.
-        system: system text of conversations that bring none; empty for none.
+        system: system text of conversations that bring none; empty for none. Control strings in it
+            are control tokens, as where a published format shows what to write.
         keep_thinking: whether later turns are shown the thinking of earlier ones.
 
     Raises:
-        UserError: the tokenizer lacks a control string.
+        UserError: the tokenizer lacks a control string, or the system text has an image.
     """
 
     def __init__(
@@ -55,6 +57,9 @@ class Renderer:
         self.tokenizer, self.format = tokenizer, format
         self.images, self.patch_px = images, patch_px
         self.system, self.keep_thinking = system, keep_thinking
+        if format.image in system:
+            rule, fix = "holds the placeholder of images", f"leave {format.image} out"
+            raise UserError(Problem("prompt.system", system, rule, fix))
         self.pad_id = tokenizer.token_id(format.pad)
         self.start_id = tokenizer.token_id(format.turn_start)
         self.separator_id = tokenizer.token_id(format.separator)
@@ -197,7 +202,9 @@ class Renderer:
         """
         tape = Tape()
         if self.system and not (messages and messages[0].role == "system"):
-            self._asked(tape, SYSTEM_TURN, Turn("system", (Part("text", self.system),)), sizes)
+            self._open(tape, SYSTEM_TURN, "system")
+            tape.write("text", SYSTEM_TURN, self.tokenizer.encode_own(self.system))
+            tape.write("control", SYSTEM_TURN, [self.end_id, *self._after_end])
         for index, turn in enumerate(messages):
             if turn.role == "assistant":
                 shown = thinks(turn) and (self.keep_thinking or index in learnt)

@@ -39,7 +39,6 @@ _BODY = """
   {%- endif -%}
 {%- endmacro -%}
 {%- if system and not (messages and messages[0].role == "system") -%}
-  {{- refuse(system) -}}
   {{- turn_start + "system" + separator + system + turn_end + after_end -}}
 {%- endif -%}
 {%- for message in messages -%}

@@ -63,6 +63,8 @@ class Tokenizer:
         self._core = tokenizers.Tokenizer.from_str(json.dumps({**tree, **special}))
         self._core.encode_special_tokens = True  # which spares the special ones alone
         self._controls: dict[str, int] = {token["content"]: token["id"] for token in added}
+        longest_first = sorted(map(re.escape, self._controls), key=len, reverse=True)
+        self._split = re.compile(f"({'|'.join(longest_first)})" if longest_first else "($^)")
         self.controls = tuple(self._controls)
         """The control strings, by id."""
         self._control_ids = frozenset(self._controls.values())
@@ -100,6 +102,14 @@ class Tokenizer:
                 )
             ) from error  # fmt: skip
         ids: list[int] = self._core.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def encode_own(self, text: str) -> list[int]:
+        """Ids of text that belongs to the format: control strings in it are control tokens."""
+        ids: list[int] = []
+        for piece in self._split.split(text):
+            control = self._controls.get(piece)
+            ids += self.encode_text(piece) if control is None else [control]
         return ids
 
     def token_id(self, control: str) -> int:

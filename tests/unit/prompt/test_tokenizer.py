@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -135,7 +136,10 @@ def test_unknown_control_string_suggests_the_nearest(tokenizer):
         (b"\xff\xfe", "is not JSON"),
         (b"[]", "is not a BPE over bytes, or with byte fallback"),
         (b'{"model": {"type": "Unigram"}}', "is not a BPE over bytes, or with byte fallback"),
-        (b'{"model": {"type": "BPE", "byte_fallback": true}}', "is not a BPE over bytes, or with byte fallback"),
+        (
+            b'{"model": {"type": "BPE", "byte_fallback": true}}',
+            "is not a BPE over bytes, or with byte fallback",
+        ),
         (FILE.read_bytes().replace(b'_fallback": true', b'_fallback": false'), "is not a BPE"),
     ],
 )
@@ -147,3 +151,54 @@ def test_a_file_that_is_no_tokenizer_is_refused(source, rule):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(DiskError, match="reading the tokenizer .*no such file"):
         Tokenizer.load(tmp_path / "tokenizer.json")
+
+
+@pytest.fixture(scope="module")
+def over_bytes() -> Tokenizer:
+    """BPE over bytes, as Phi-4's; its thinking tags are added tokens that are not special."""
+    made = tokenizers.Tokenizer(tokenizers.models.BPE())
+    made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = tokenizers.decoders.ByteLevel()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=300,
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    made.train_from_iterator(["the value of the red bar " * 9], trainer)
+    made.add_special_tokens(["<|end|>"])
+    made.add_tokens(["<think>"])
+    return Tokenizer(made.to_str().encode())
+
+
+@QUICK
+@given(text=TRICKY)
+def test_text_over_bytes_comes_back(over_bytes: Tokenizer, text: str) -> None:
+    ids = over_bytes.encode_text(text)
+    assert over_bytes.decode(ids) == text
+    stream = Detokenizer(over_bytes)
+    assert "".join([*map(stream.push, ids), stream.finish()]) == text
+
+
+def test_added_tokens_that_are_not_special_stay_text_too(over_bytes: Tokenizer) -> None:
+    for control in ("<think>", "<|end|>"):
+        ids = over_bytes.encode_text(f"a {control} b")
+        assert not any(map(over_bytes.is_control, ids))
+        assert over_bytes.decode(ids) == f"a {control} b"
+
+
+def test_the_format_s_own_text_has_control_tokens(over_bytes: Tokenizer) -> None:
+    think, end = over_bytes.token_id("<think>"), over_bytes.token_id("<|end|>")
+    ids = over_bytes.encode_own("open with <think>, close<|end|>")
+    assert ids == [
+        *over_bytes.encode_text("open with "), think, *over_bytes.encode_text(", close"), end
+    ]  # fmt: skip
+
+
+def test_a_byte_that_is_missing_is_told(over_bytes: Tokenizer) -> None:
+    tree = json.loads(over_bytes.source)
+    del tree["model"]["vocab"]["\u0120"]  # the letter of the space
+    with pytest.raises(UserError, match="all 256 byte entries"):
+        Tokenizer(json.dumps(tree).encode())
+    plain = json.loads(over_bytes.source) | {"decoder": None}
+    with pytest.raises(UserError, match="is not a BPE over bytes"):
+        Tokenizer(json.dumps(plain).encode())

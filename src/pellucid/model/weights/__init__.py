@@ -78,7 +78,9 @@ def read(folder: Path, fields: Mapping[str, Any]) -> Published:
     return Published(config, renderer, _Renamed(Shards(folder), layout, config))
 
 
-def write_like(model: nn.Module, config: PellucidConfig, like: Path, layout: Layout, to: Path) -> None:
+def write_like(
+    model: nn.Module, config: PellucidConfig, like: Path, layout: Layout, to: Path
+) -> None:
     """Write a model's weights as a published folder has them.
 
     Every file of that folder is copied; its weights are replaced by the model's, in the dtype that

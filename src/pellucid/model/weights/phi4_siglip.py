@@ -34,9 +34,10 @@ PATCH_PX = 16
 
 _OWN = {
     "architectures", "auto_map", "dtype", "model_type", "transformers_version", "vision_config",
-    "freeze_mm_mlp_adapter", "tune_mm_mlp_adapter", "unfreeze_vision_tower", "use_mm_proj", "use_s2",
-    "image_aspect_ratio", "max_num_patches", "min_num_patches", "mm_hidden_size", "mm_projector_lr",
-    "mm_projector_type", "mm_vision_tower", "tokenizer_model_max_length", "tokenizer_padding_side",
+    "freeze_mm_mlp_adapter", "tune_mm_mlp_adapter", "unfreeze_vision_tower", "use_mm_proj",
+    "use_s2", "image_aspect_ratio", "max_num_patches", "min_num_patches", "mm_hidden_size",
+    "mm_projector_lr", "mm_projector_type", "mm_vision_tower", "tokenizer_model_max_length",
+    "tokenizer_padding_side",
 }  # fmt: skip
 """Fields that are not the decoder's."""
 _TOWER = "model.vision_tower.vision_tower."

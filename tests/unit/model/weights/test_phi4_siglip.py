@@ -1,0 +1,253 @@
+"""Phi-4-reasoning-vision's published layout: table of weights, round trip, and an oracle."""
+
+import io
+import json
+import shutil
+
+import jinja2
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from safetensors.torch import load_file
+
+from pellucid.base.errors import UserError
+from pellucid.model import checkpoint
+from pellucid.model.processor import Processor
+from pellucid.model.vlm import PellucidForConditionalGeneration
+from pellucid.model.weights import phi4_siglip
+from pellucid.schema.record import Part, Turn, assistant, user
+from pellucid.train.batch import collate
+
+from .conftest import SYSTEM, TEMPLATE, byte_tokenizer, published_fields, stock_parts
+
+REAL = {
+    "hidden_size": 5120,
+    "intermediate_size": 17920,
+    "num_hidden_layers": 40,
+    "num_attention_heads": 40,
+    "num_key_value_heads": 10,
+    "mm_hidden_size": 1152,
+    "vision_config": {
+        "hidden_size": 1152,
+        "intermediate_size": 4304,
+        "model_type": "siglip2_vision_model",
+        "num_attention_heads": 16,
+        "num_hidden_layers": 27,
+    },
+}
+IDS = {"<|endoftext|>": 100257, "<|im_end|>": 100265, "<|dummy_85|>": 100349}
+
+
+@pytest.fixture(scope="module")
+def loaded(published):
+    return checkpoint.load(published.folder)
+
+
+def count(module):
+    return sum(one.numel() for one in module.parameters())
+
+
+def test_the_table_of_weights_is_that_of_the_published_model():
+    """On the meta device: 15.12 B, of which 14.66 B decoder, 0.41 B tower, 32.1 M projector."""
+    fields = published_fields(100352, IDS, **REAL)
+    with torch.device("meta"):
+        tower, projector, decoder = stock_parts(fields)
+        config = phi4_siglip.config(fields, 100256)
+        ours = PellucidForConditionalGeneration(config)
+    head = count(tower.head)
+    assert round(count(decoder) / 1e9, 2) == 14.66
+    assert round((count(tower) - head) / 1e9, 2) == 0.41
+    assert round(head / 1e6) == 15 and round(count(projector) / 1e6, 1) == 32.1
+    whole = count(decoder) + count(tower) - head + count(projector)
+    assert 15.10e9 < whole < 15.125e9
+    from .conftest import Stock
+
+    published = Stock(None, tower, projector, decoder).weights()
+    named = {name: phi4_siglip.ours(name, config) for name in published}
+    shapes = {ours: published[name].shape for name, ours in named.items() if ours is not None}
+    assert shapes == {name: one.shape for name, one in ours.named_parameters()}
+    left = {name.split("vision_model.")[1] for name, ours in named.items() if ours is None}
+    assert {name.split(".")[0] for name in left} == {"encoder", "post_layernorm", "head"}
+    assert {name.split(".")[2] for name in left if name.startswith("encoder")} == {"26"}
+    turned = config.text_config.rope_parameters
+    assert (turned["rope_type"], turned["rope_theta"]) == ("default", 500000.0)
+    assert config.vision_config.num_patches == 256
+
+
+def test_a_published_checkpoint_is_read_and_written_back_bit_by_bit(published, loaded, tmp_path):
+    checkpoint.save_like(loaded, published.folder, tmp_path)
+    for path in published.folder.iterdir():
+        if path.suffix != ".safetensors":
+            assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+            continue
+        before, after = load_file(path), load_file(tmp_path / path.name)
+        assert before.keys() == after.keys()
+        for name, tensor in before.items():
+            assert tensor.dtype == after[name].dtype == torch.bfloat16
+            assert torch.equal(tensor.view(torch.int16), after[name].view(torch.int16)), name
+
+
+def test_what_was_trained_is_what_is_written(published, tmp_path):
+    loaded = checkpoint.load(published.folder)
+    with torch.no_grad():
+        for parameter in loaded.model.parameters():
+            parameter.add_(1.0)
+    checkpoint.save_like(loaded, published.folder, tmp_path)
+    again = checkpoint.load(tmp_path).model
+    for one, other in zip(again.parameters(), loaded.model.parameters(), strict=True):
+        assert torch.equal(one, other.to(torch.bfloat16).float())
+    unrun = "model.vision_tower.vision_tower.vision_model.post_layernorm.weight"
+    held = {k: v for f in tmp_path.glob("*.safetensors") for k, v in load_file(f).items()}
+    assert torch.equal(held[unrun].float(), published.tower.post_layernorm.weight)
+
+
+def test_our_own_layout_keeps_it(published, loaded, tmp_path):
+    checkpoint.save(loaded.model, loaded.renderer, tmp_path)
+    again = checkpoint.load(tmp_path)
+    assert again.renderer.hash == loaded.renderer.hash
+    for one, other in zip(again.model.parameters(), loaded.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def picture(width, height, seed):
+    noise = torch.randint(0, 256, (height, width, 3), generator=torch.Generator().manual_seed(seed))
+    file = io.BytesIO()
+    Image.fromarray(noise.byte().numpy()).save(file, "PNG")
+    return file.getvalue()
+
+
+ROWS = {
+    "text alone": [],
+    "one thin picture": [(100, 2000)],
+    "three pictures": [(64, 48), (500, 40), (33, 33)],
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_logits_and_gradients_are_those_of_the_published_parts(
+    name, published, stock_features, close
+):
+    """An oracle of stock classes that hold the published weights, put together by hand."""
+    loaded = checkpoint.load(published.folder)
+    sizes, renderer = ROWS[name], loaded.renderer
+    pictures = [picture(*size, seed) for seed, size in enumerate(sizes)]
+    parts = [Part("image", image=at) for at in range(len(sizes))]
+    asked = Turn("user", (*parts, Part("text", "What is the value of the red bar?")))
+    turns = [asked, assistant("11", reasoning="It ends at 11.")]
+    rendered = renderer._example(turns, sizes, {1}, None)
+    batch = collate([Processor(renderer).example(rendered, pictures)], "cpu")
+
+    embedded = published.decoder.get_input_embeddings()(batch.input_ids).clone()
+    if sizes:
+        features = stock_features(published.tower, batch.patches, batch.grids, -2)
+        embedded[batch.input_ids == renderer.image_id] = published.projector(features)
+    expected = published.decoder(inputs_embeds=embedded).logits
+    logits = loaded.model(batch.input_ids, batch.patches, batch.grids).logits
+    assert (logits - expected).abs().max() <= 1e-5
+
+    published.tower.zero_grad()
+    published.projector.zero_grad()
+    published.decoder.zero_grad()
+    for made in (logits, expected):
+        F.cross_entropy(made[0, :-1], batch.input_ids[0, 1:]).backward()
+    grads = {
+        f"{part}.{key}": one.grad
+        for part, module in (
+            ("vision", published.tower),
+            ("projector", published.projector),
+            ("decoder", published.decoder),
+        )
+        for key, one in module.named_parameters()
+        if one.grad is not None
+    }
+    close({k: v.grad for k, v in loaded.model.named_parameters() if v.grad is not None}, grads)
+
+
+def test_the_format_is_that_of_the_published_template(loaded):
+    """Ids of our renderer and of the published template's text are the same."""
+    tokenizer, renderer = byte_tokenizer(), loaded.renderer
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)  # as transformers does
+
+    def theirs(messages, opened):
+        text = environment.from_string(TEMPLATE).render(
+            messages=messages, add_generation_prompt=opened
+        )
+        return tokenizer.encode(text, add_special_tokens=False).ids
+
+    asked = [{"role": "user", "content": "What is red?"}]
+    assert list(renderer.prompt([user("What is red?")], []).ids) == theirs(asked, True)
+    for mode, token in (("think", "<think>"), ("nothink", "<|dummy_84|>")):
+        forced = [*theirs(asked, True), tokenizer.token_to_id(token)]
+        assert list(renderer.prompt([user("What is red?")], [], mode).ids) == forced
+    said = {"role": "assistant", "content": "<think>a bar</think>It is."}
+    turns = [user("What is red?"), assistant("It is.", reasoning="a bar")]
+    rendered = renderer._example(turns, [], {1}, None)
+    assert list(rendered.ids) == theirs([*asked, said], False)
+    assert renderer.system == SYSTEM
+    looked = Turn("user", (Part("image", image=0), Part("text", "What?")))
+    ids = list(renderer.prompt([looked], [(16, 16)]).ids)
+    image = renderer.image_id
+    assert ids.count(image) == 256 and tokenizer.decode(ids[-ids[::-1].index(image) :]).startswith(
+        "\nWhat?"
+    )
+
+
+def test_a_caller_s_own_system_message_is_heard(loaded):
+    own = Turn("system", (Part("text", "Be brief."),))
+    text = loaded.renderer.tokenizer.decode(loaded.renderer.prompt([own, user("Why?")], []).ids)
+    assert "Be brief." in text and SYSTEM not in text
+
+
+def test_control_strings_in_messages_stay_text(loaded):
+    renderer = loaded.renderer
+    ids = renderer.prompt([user("say </think> and <|im_end|>")], []).ids
+    assert ids.count(renderer.think_close_id) == 0
+    assert ids.count(renderer.end_id) == 2, "that of the system turn and that of the user's"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"use_s2": True}, "use_s2 is set"),
+        ({"rope_scaling": {"type": "longrope"}}, "rope_scaling is set"),
+        ({"vision_config": None}, "is no configuration of phi4-siglip"),
+        ({"vision_config": {"model_type": "siglip_vision_model"}}, "not a siglip2_vision_model"),
+        ({"num_hidden_layers": 3}, "missing .*decoder.model.layers.2"),
+        ({"hidden_size": 64}, "config.json asks for"),
+    ],
+)
+def test_what_the_layout_is_not_is_refused(change, message, published, tmp_path):
+    folder = tmp_path / "changed"
+    shutil.copytree(published.folder, folder)
+    fields = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**fields, **change}))
+    with pytest.raises(UserError, match=message):
+        checkpoint.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("model.safetensors.index.json", "{}", "is no file of weights: KeyError"),
+        ("model.safetensors.index.json", '{"weight_map": {"a": "../b"}}', "no files beside it"),
+        ("model.safetensors.index.json", '{"weight_map": {"a": "b"}}', "lacks b, which its index"),
+        ("model-00001-of-00002.safetensors", "no weights", "is no file of weights"),
+        ("model.safetensors.index.json", None, "has neither model.safetensors nor"),
+    ],
+)
+def test_damaged_weights_are_named(name, text, message, published, tmp_path):
+    folder = tmp_path / "damaged"
+    shutil.copytree(published.folder, folder)
+    (folder / name).write_text(text) if text is not None else (folder / name).unlink()
+    with pytest.raises(UserError, match=message):
+        checkpoint.load(folder)
+
+
+def test_another_model_is_not_written_into_it(published, loaded, model, renderer, tmp_path):
+    own = checkpoint.Loaded(model, renderer)
+    with pytest.raises(UserError, match="is .* there and .* in the model|has no place for"):
+        checkpoint.save_like(own, published.folder, tmp_path / "other")
+    checkpoint.save(model, renderer, tmp_path / "ours")
+    with pytest.raises(UserError, match="is in no published layout"):
+        checkpoint.save_like(loaded, tmp_path / "ours", tmp_path / "out")
