@@ -34,6 +34,10 @@ class PictureScene(SceneOptions):
     """Smallest image side."""
     max_side_px: int = Field(160, ge=64, le=1024)
     """Largest image side."""
+    most_statements: int = Field(12, ge=1)
+    """Most sentences without a box in a picture's `statements`: each is a look-up to learn from."""
+    most_boxes: int = Field(3, ge=0)
+    """Most sentences with a box in them."""
 
 
 class ChartsScene(PictureScene):

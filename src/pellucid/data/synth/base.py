@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pellucid.base.errors import Problem, UserError
 from pellucid.base.paths import ASSETS
 from pellucid.base.seeds import derive
+from pellucid.recipe.data import PictureScene
 from pellucid.schema.record import COORDINATE_DECIMALS, Answer
 
 Box = tuple[int, int, int, int]
@@ -31,10 +32,6 @@ ATTEMPTS = 400
 DATA_ATTEMPTS = 4000
 """Tries for data with the withheld combination; far cheaper than layouts."""
 
-MOST_STATEMENTS = 12
-"""Sentences of a picture's `statements` that have no box."""
-MOST_BOXES = 3
-"""And those that have one."""
 _ROUNDED_SIDE = 0.04
 """Least side, of the picture's, of boxes that are said in hundredths."""
 
@@ -178,7 +175,9 @@ def ask(task: str, question: str, answer: Answer, reasoning: str | None = None) 
     return Item(task, (Ask(question, said(answer), reasoning),), answer)
 
 
-def statements(facts: Sequence[str], boxes: Sequence[str], rng: Random) -> Item:
+def statements(
+    facts: Sequence[str], boxes: Sequence[str], rng: Random, options: PictureScene
+) -> Item:
     """What a picture shows in short statements of any order, as many as one text holds.
 
     What comes next cannot be guessed from what came before, so each has to be looked up by the
@@ -188,9 +187,10 @@ def statements(facts: Sequence[str], boxes: Sequence[str], rng: Random) -> Item:
         facts: statements without a box.
         boxes: statements with a box; they are long, so few are taken.
         rng: chooses and orders.
+        options: say how many of each.
     """
-    few = rng.sample(boxes, min(MOST_BOXES, len(boxes)))
-    told = [*rng.sample(facts, min(MOST_STATEMENTS, len(facts))), *few]
+    few = rng.sample(boxes, min(options.most_boxes, len(boxes)))
+    told = [*rng.sample(facts, min(options.most_statements, len(facts))), *few]
     rng.shuffle(told)
     question = "Say what the picture shows."
     return Item("statements", (Ask(question, " ".join(told)),), None)

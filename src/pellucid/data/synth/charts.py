@@ -119,8 +119,8 @@ def draw(options: ChartsScene, seed: int) -> Scene:
     place = _on_grid if options.on_grid else _layout
     layout = first_fit("charts", seed, options, lambda rng: place(options, chart, rng))
     items = complete(
-        _items(chart, layout, Random(derive(seed, "charts", "words"))),
-        _items(chart, layout, Random(derive(seed, "charts", "more words"))),
+        _items(options, chart, layout, Random(derive(seed, "charts", "words"))),
+        _items(options, chart, layout, Random(derive(seed, "charts", "more words"))),
     )
     return Scene((_paint(chart, layout),), _facts(chart, layout), items)
 
@@ -281,7 +281,7 @@ def _facts(chart: _Chart, layout: _Layout) -> dict[str, Any]:
     }
 
 
-def _items(chart: _Chart, layout: _Layout, rng: Random) -> tuple[Item, ...]:
+def _items(options: ChartsScene, chart: _Chart, layout: _Layout, rng: Random) -> tuple[Item, ...]:
     return (
         _caption(chart, rng),
         _grounded(chart, layout),
@@ -293,7 +293,7 @@ def _items(chart: _Chart, layout: _Layout, rng: Random) -> tuple[Item, ...]:
         _sum(chart, rng),
         _difference(chart, rng),
         _dialogue(chart, rng),
-        _statements(chart, layout, rng),
+        _statements(options, chart, layout, rng),
     )
 
 
@@ -316,7 +316,7 @@ def _grounded(chart: _Chart, layout: _Layout) -> Item:
     return Item("grounded", (Ask("Describe the picture with boxes.", " ".join(listed)),), None)
 
 
-def _statements(chart: _Chart, layout: _Layout, rng: Random) -> Item:
+def _statements(options: ChartsScene, chart: _Chart, layout: _Layout, rng: Random) -> Item:
     facts, boxes = [f"bars {len(chart.bars)}.", f"title {chart.title}."], []
     for bar, box in zip(chart.bars, layout.bars, strict=True):
         facts.append(f"{bar.label} colour {bar.colour}.")
@@ -325,7 +325,7 @@ def _statements(chart: _Chart, layout: _Layout, rng: Random) -> Item:
         for name in (bar.label, bar.colour):
             facts.append(f"{name} value {bar.value}.")
             boxes.append(f"{name} box {told}.")
-    return statements(facts, boxes, rng)
+    return statements(facts, boxes, rng, options)
 
 
 def _name(bar: _Bar, rng: Random) -> str:

@@ -120,8 +120,8 @@ def draw(options: DocumentsScene, seed: int) -> Scene:
     place = _on_grid if options.on_grid else _layout
     layout = first_fit("documents", seed, options, lambda rng: place(options, document, rng))
     items = complete(
-        _items(document, layout, Random(derive(seed, "documents", "words"))),
-        _items(document, layout, Random(derive(seed, "documents", "more words"))),
+        _items(options, document, layout, Random(derive(seed, "documents", "words"))),
+        _items(options, document, layout, Random(derive(seed, "documents", "more words"))),
     )
     return Scene((_paint(layout),), _facts(document, layout), items)
 
@@ -250,7 +250,9 @@ def _facts(document: _Document, layout: _Layout) -> dict[str, Any]:
     }
 
 
-def _items(document: _Document, layout: _Layout, rng: Random) -> tuple[Item, ...]:
+def _items(
+    options: DocumentsScene, document: _Document, layout: _Layout, rng: Random
+) -> tuple[Item, ...]:
     receipt = document.kind == "receipt"
     few = len(document.lines) <= _FEW
     return (
@@ -268,7 +270,7 @@ def _items(document: _Document, layout: _Layout, rng: Random) -> tuple[Item, ...
         *((_change_all(document, rng),) if receipt and few else ()),
         *(() if receipt else (_difference(document, rng),)),
         _dialogue(document, rng),
-        _statements(document, layout, rng),
+        _statements(options, document, layout, rng),
     )
 
 
@@ -290,7 +292,7 @@ def _grounded(document: _Document, layout: _Layout) -> Item:
     return Item("grounded", (Ask("Describe the picture with boxes.", " ".join(listed)),), None)
 
 
-def _statements(document: _Document, layout: _Layout, rng: Random) -> Item:
+def _statements(options: DocumentsScene, document: _Document, layout: _Layout, rng: Random) -> Item:
     facts = [
         f"lines {len(document.lines)}.",
         f"heading {document.heading} {document.number}.",
@@ -303,7 +305,7 @@ def _statements(document: _Document, layout: _Layout, rng: Random) -> Item:
         facts.append(f"line {index} words {line.words}.")
         told = said(box_answer(box, layout.width, layout.height))
         boxes.append(f"{line.words} box {told}.")
-    return statements(facts, boxes, rng)
+    return statements(facts, boxes, rng, options)
 
 
 def _read(document: _Document, rng: Random) -> Item:

@@ -54,12 +54,13 @@ def draw(options: GeometryScene, seed: int) -> Scene:
     place = lay_out_on_grid if options.on_grid else lay_out
     plane = first_fit("geometry", seed, options, lambda rng: place(options, figures, rng))
     words, more = (
-        _items(plane, Random(derive(seed, "geometry", what))) for what in ("words", "more words")
+        _items(options, plane, Random(derive(seed, "geometry", what)))
+        for what in ("words", "more words")
     )
     return Scene((paint(plane),), facts_of(plane), complete(words, more))
 
 
-def _items(plane: Plane, rng: Random) -> tuple[Item, ...]:
+def _items(options: GeometryScene, plane: Plane, rng: Random) -> tuple[Item, ...]:
     made = (
         _caption(plane, rng),
         _grounded(plane),
@@ -74,7 +75,7 @@ def _items(plane: Plane, rng: Random) -> tuple[Item, ...]:
         _missing(plane, rng),
         _compare(plane, rng),
         _dialogue(plane, rng),
-        _statements(plane, rng),
+        _statements(options, plane, rng),
     )
     return tuple(item for item in made if item is not None)
 
@@ -99,7 +100,7 @@ def _grounded(plane: Plane) -> Item:
     return Item("grounded", (Ask("Describe the picture with boxes.", " ".join(listed)),), None)
 
 
-def _statements(plane: Plane, rng: Random) -> Item:
+def _statements(options: GeometryScene, plane: Plane, rng: Random) -> Item:
     facts, boxes = [f"figures {len(plane.figures)}."], []
     for one in plane.drawn:
         figure = one.figure
@@ -109,7 +110,7 @@ def _statements(plane: Plane, rng: Random) -> Item:
             facts.append(f"length {length} figure {figure.name}.")
         told = said(box_answer(one.box, plane.width, plane.height))
         boxes.append(f"{figure.name} box {told}.")
-    return statements(facts, boxes, rng)
+    return statements(facts, boxes, rng, options)
 
 
 def _count(plane: Plane, rng: Random) -> Item:

@@ -90,7 +90,7 @@ def draw(options: PagesScene, seed: int) -> Scene:
     caption = Item("caption", (Ask(rng.choice(_QUESTIONS), " ".join(texts)),), None)
     spelling = Item("spelling", (Ask(_SPELL, " ".join(map(_spelt, texts))),), None)
     found = _places(options, texts)
-    places = (statements(found, (), rng),) if found else ()
+    places = (statements(found, (), rng, options),) if found else ()
     return Scene((encode(picture),), facts, (caption, spelling, *places))
 
 

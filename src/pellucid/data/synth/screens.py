@@ -64,12 +64,13 @@ def draw(options: ScreensScene, seed: int) -> Scene:
     place = lay_out_on_grid if options.on_grid else lay_out
     layout = first_fit("screens", seed, options, lambda rng: place(options, window, rng))
     words, more = (
-        _items(layout, Random(derive(seed, "screens", what))) for what in ("words", "more words")
+        _items(options, layout, Random(derive(seed, "screens", what)))
+        for what in ("words", "more words")
     )
     return Scene((paint(layout),), facts_of(layout), complete(words, more))
 
 
-def _items(layout: Layout, rng: Random) -> tuple[Item, ...]:
+def _items(options: ScreensScene, layout: Layout, rng: Random) -> tuple[Item, ...]:
     made = (
         _caption(layout, rng),
         _grounded(layout),
@@ -86,7 +87,7 @@ def _items(layout: Layout, rng: Random) -> tuple[Item, ...]:
         _click_second(layout, rng),
         _sum(layout, rng),
         _dialogue(layout, rng),
-        _statements(layout, rng),
+        _statements(options, layout, rng),
     )
     return tuple(item for item in made if item is not None)
 
@@ -117,7 +118,7 @@ def _by_rows(layout: Layout, listed: list[str]) -> str:
     return " ".join(f"Row {row + 1}: {', '.join(told)}." for row, told in rows.items())
 
 
-def _statements(layout: Layout, rng: Random) -> Item:
+def _statements(options: ScreensScene, layout: Layout, rng: Random) -> Item:
     """What questions ask for by name, place and state."""
     absent = rng.choice([word for word in SHORT_WORDS if word not in _labels(layout)])
     corners = {corner: _at(layout, corner).control.label for corner in _CORNERS}
@@ -138,7 +139,7 @@ def _statements(layout: Layout, rng: Random) -> Item:
             label = other.control.label
             facts.append(f"{relation} {one.control.name} label {label}.")
     boxes = [f"{one.control.name} box {said(_box(layout, one))}." for one in layout.drawn]
-    return statements(facts, boxes, rng)
+    return statements(facts, boxes, rng, options)
 
 
 def _labels(layout: Layout) -> set[str]:

@@ -291,7 +291,7 @@ def _items(options: ShapesScene, plane: _Plane, change: _Change, rng: Random) ->
         items.append(most)
     if len(plane.shapes) > 1:
         items.append(_relation(options, plane, rng))
-    items.append(_statements(plane, rng))
+    items.append(_statements(options, plane, rng))
     return tuple(items)
 
 
@@ -316,7 +316,7 @@ def _grounded(plane: _Plane) -> Item:
     return Item("grounded", (Ask("Describe the picture with boxes.", " ".join(listed)),), None)
 
 
-def _statements(plane: _Plane, rng: Random) -> Item:
+def _statements(options: ShapesScene, plane: _Plane, rng: Random) -> Item:
     facts = [f"shapes {len(plane.shapes)}."]
     for colour in sorted(COLOURS):
         facts.append(f"{colour} {plane.count(colour)}.")
@@ -327,7 +327,7 @@ def _statements(plane: _Plane, rng: Random) -> Item:
         f"{shape.name} box {said(box_answer(shape.box, plane.width, plane.height))}."
         for shape in plane.shapes
     ]
-    return statements(facts, boxes, rng)
+    return statements(facts, boxes, rng, options)
 
 
 def _count_all(plane: _Plane, rng: Random) -> Item:
