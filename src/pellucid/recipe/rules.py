@@ -11,7 +11,7 @@ from pellucid.base.lookup import unknown
 from pellucid.recipe import gate_rules, held_out, rl_rules
 from pellucid.recipe.data import PictureScene, SceneOptions
 from pellucid.recipe.recipe import Recipe
-from pellucid.recipe.train import Modules, Schedule
+from pellucid.recipe.train import Modules, Schedule, Stage
 
 
 def names(recipe: Recipe) -> Iterator[Problem]:
@@ -78,6 +78,7 @@ def stages(recipe: Recipe) -> Iterator[Problem]:
     for index, stage in enumerate(recipe.train.stages):
         at = f"train.stages.{index}"
         yield from _trains(f"{at}.modules", stage.modules)
+        yield from _adapts(at, stage)
         yield from _warmup(f"{at}.schedule", stage.schedule)
         if (stage.batch_records is None) == (stage.batch_tokens is None):
             given = {"batch_records": stage.batch_records, "batch_tokens": stage.batch_tokens}
@@ -98,6 +99,19 @@ def stages(recipe: Recipe) -> Iterator[Problem]:
                     f"is under model.images.max_patches={most}, so one image could not fit",
                     "raise the first or lower the second",
                 )
+
+
+def _adapts(at: str, stage: Stage) -> Iterator[Problem]:
+    """What has adapters has a rate."""
+    rates = stage.modules.model_dump()
+    for name, lora in stage.lora:
+        if lora is not None and rates[name] is None:
+            yield Problem(
+                f"{at}.lora.{name}",
+                lora.model_dump(),
+                f"has no rate: {at}.modules.{name} is absent, so nothing of it is trained",
+                f"give {at}.modules.{name}",
+            )
 
 
 def model(recipe: Recipe) -> Iterator[Problem]:

@@ -64,6 +64,28 @@ class Modules(Options):
     """Language model."""
 
 
+class Lora(Options):
+    """Low-rank adapters on every hidden matrix of a module (arXiv 2106.09685); all else of it is
+    frozen. They are merged into its weights when the stage ends.
+    """
+
+    rank: int = Field(16, ge=1)
+    """Width of the update."""
+    alpha: float = Field(32.0, gt=0)
+    """The update is scaled by alpha / rank."""
+
+
+class LoraModules(Options):
+    """Adapters per module, at the module's own rate; absent means that all of it is trained."""
+
+    vision: Lora | None = None
+    """On the vision tower."""
+    projector: Lora | None = None
+    """On the projector."""
+    decoder: Lora | None = None
+    """On the language model."""
+
+
 class Pack(Options):
     """Budgets of one packed sequence; nothing is ever cut inside an image."""
 
@@ -95,6 +117,8 @@ class Stage(Options):
     """Name of the mix."""
     modules: Modules
     """Learning rates; what is absent is frozen."""
+    lora: LoraModules = LoraModules()
+    """Modules that are trained through low-rank adapters (`pip install 'pellucid[lora]'`)."""
     optimizer: Optimizer = AdamW()
     """The optimizer."""
     schedule: Schedule = Schedule(warmup_share=0.03)

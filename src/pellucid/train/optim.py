@@ -16,8 +16,9 @@ from pellucid.train.muon import Muon
 
 Method = Literal["adamw", "muon"]
 
-_NOT_HIDDEN = ("embed", "head")
-"""Name parts of linear layers that touch pixels or tokens; Muon is for what lies between."""
+_NOT_HIDDEN = ("embed", "head", "lora_")
+"""Name parts of linear layers that touch pixels or tokens, or are half of a matrix; Muon is for
+whole ones that lie between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,10 @@ def parameters(modules: Mapping[str, nn.Module], rates: Modules, kind: Method) -
     for module_name, module in modules.items():
         if _rate(rates, module_name) is None:
             continue
-        hidden = set(_hidden_matrices(module)) if kind == "muon" else set()
+        hidden = set(hidden_matrices(module)) if kind == "muon" else set()
         for name, tensor in module.named_parameters():
+            if not tensor.requires_grad:  # what has adapters
+                continue
             method: Method = "muon" if name in hidden else "adamw"
             found.append(
                 Parameter(f"{module_name}.{name}", tensor, module_name, method, tensor.ndim >= 2)
@@ -176,7 +179,8 @@ def _norm(tensors: list[nn.Parameter]) -> Tensor:
     return torch.nn.utils.get_total_norm(gradients)
 
 
-def _hidden_matrices(module: nn.Module) -> Iterator[str]:
+def hidden_matrices(module: nn.Module) -> Iterator[str]:
+    """Names of the weights of linear layers between embedding and head."""
     for name, part in module.named_modules():
         if isinstance(part, nn.Linear) and not any(word in name for word in _NOT_HIDDEN):
             yield f"{name}.weight".removeprefix(".")

@@ -37,6 +37,7 @@ from pellucid.train.folder import (
 )
 from pellucid.train.lengths import Lengths, index_lengths
 from pellucid.train.log import JsonLines
+from pellucid.train.lora import adapt, merge
 from pellucid.train.optim import Optimizers, Parameter, freeze, parameters
 from pellucid.train.plan import Cursor, Plan
 from pellucid.train.precision import deterministic
@@ -81,7 +82,9 @@ def train_stage(
         mix = read_mix(mix_folder).rows
         loaded = models.load(checkpoint, device)
         lengths = _index(folder, stage, mix, stores, loaded)
-        freeze(loaded.model.modules_by_name(), stage.modules)
+        modules = loaded.model.modules_by_name()
+        freeze(modules, stage.modules)
+        adapt(modules, stage.lora, seed)
         trained = _trained(folder, stage, loaded)
         optimizers = Optimizers(trained, stage.modules, stage.optimizer, dtype)
         run = _run(stage, mix, checkpoint, seed, dtype)
@@ -94,6 +97,7 @@ def train_stage(
         held_out = _validation(folder, stage, validation_folder, stores, loaded, device, dtype)
         with deterministic(device):
             _loop(folder, stage, plan, start, stepper, held_out, trained, optimizers)
+        merge(modules, stage.lora)
         publish_model(folder, loaded)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from PIL import Image
 from safetensors.torch import load_file
 from typer.testing import CliRunner
@@ -87,11 +88,12 @@ def test_what_was_written_answers(home, published, tmp_path):
 def test_the_page_does_what_it_says(published, tmp_path, monkeypatch):
     """docs/published-models.md, with a tiny checkpoint where it names the published one."""
     page = PAGE.read_text("utf-8")
-    (recipe,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    recipe, adapters = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     (commands,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
     monkeypatch.chdir(tmp_path)
     shutil.copytree(published.folder, "Phi-4-reasoning-vision-15B")
-    Path("recipe.yaml").write_text(recipe, "utf-8")
+    both = yaml.safe_load(recipe) | yaml.safe_load(adapters)
+    Path("recipe.yaml").write_text(yaml.safe_dump(both), "utf-8")
     rows = json.loads((ASSETS / "examples/real/real.json").read_text("utf-8"))[::4]
     Path("rows.json").write_text(json.dumps(rows), "utf-8")
     shutil.copytree(ASSETS / "examples/real/images", "images")
