@@ -7,17 +7,57 @@ from pydantic import Field
 from pellucid.recipe.base import Options
 
 
-class DynamicImages(Options):
+class OneView(Options):
+    """What strategies with one view have in common: a patch is a token."""
+
+    max_patches: int = Field(256, ge=1)
+    """Larger images are scaled down to this many patches (the report: 3600, and 2048)."""
+
+    def most_tokens(self, patch_px: int) -> int:
+        """Tokens of the largest image."""
+        return self.max_patches
+
+    def most_patches(self, patch_px: int) -> int:
+        """Patches that the tower reads of the largest image."""
+        return self.max_patches
+
+
+class DynamicImages(OneView):
     """NaFlex dynamic resolution: native size between a smallest and a largest patch count."""
 
     kind: Literal["dynamic"] = "dynamic"
     min_patches: int = Field(16, ge=1)
     """Smaller images are scaled up to this many patches (the report: 256)."""
-    max_patches: int = Field(256, ge=1)
-    """Larger images are scaled down to this many patches (the report: 3600)."""
 
 
-ImageOptions = Annotated[DynamicImages, Field(discriminator="kind")]
+class Siglip2Images(OneView):
+    """SigLIP2's own rule: every image is scaled, up or down, to fill the patch count."""
+
+    kind: Literal["siglip2"] = "siglip2"
+
+
+class MultiCropImages(Options):
+    """Square crops at native size, side by side or overlapping (row 2 of the report's Table 1)."""
+
+    kind: Literal["multi_crop"] = "multi_crop"
+    crop_px: int = Field(384, ge=2)
+    """Side of a crop, a multiple of the patch side."""
+    max_tokens: int = Field(3096, ge=1)
+    """At most as many crops as this holds whole; larger images are scaled down until they do."""
+
+    def most_tokens(self, patch_px: int) -> int:
+        """Tokens of the largest image."""
+        each = (self.crop_px // patch_px) ** 2
+        return max(self.max_tokens // each, 1) * each
+
+    def most_patches(self, patch_px: int) -> int:
+        """Patches that the tower reads of the largest image."""
+        return self.most_tokens(patch_px)
+
+
+ImageOptions = Annotated[
+    DynamicImages | Siglip2Images | MultiCropImages, Field(discriminator="kind")
+]
 
 
 class VisionOptions(Options):

@@ -10,6 +10,7 @@ from pellucid.base.errors import Problem
 from pellucid.base.lookup import unknown
 from pellucid.recipe import gate_rules, held_out, rl_rules
 from pellucid.recipe.data import PictureScene, SceneOptions
+from pellucid.recipe.model import ImageOptions
 from pellucid.recipe.recipe import Recipe
 from pellucid.recipe.train import Modules, Schedule, Stage
 
@@ -91,12 +92,13 @@ def stages(recipe: Recipe) -> Iterator[Problem]:
                 "raise the first or lower the second",
             )
         if context and recipe.model.kind == "build":
-            most = recipe.model.images.max_patches
+            most = recipe.model.images.most_patches(recipe.model.vision.patch_px)
             if stage.pack.max_patches < most:
                 yield Problem(
                     f"{at}.pack.max_patches",
                     stage.pack.max_patches,
-                    f"is under model.images.max_patches={most}, so one image could not fit",
+                    f"is under the {most} patches that model.images allows, so one image "
+                    "could not fit",
                     "raise the first or lower the second",
                 )
 
@@ -146,21 +148,35 @@ def model(recipe: Recipe) -> Iterator[Problem]:
             f"reaches before the first of model.vision.layers={vision.layers}",
             "choose a layer nearer to -1",
         )
-    if images.min_patches > images.max_patches:
+    yield from _images(images, vision.patch_px)
+    tokens = images.most_tokens(vision.patch_px)
+    if tokens + recipe.eval.max_new_tokens >= decoder.context_tokens:
+        yield Problem(
+            "model.decoder.context_tokens",
+            decoder.context_tokens,
+            f"cannot hold an image of {tokens} tokens and an answer of "
+            f"eval.max_new_tokens={recipe.eval.max_new_tokens}",
+            "raise it, or lower one of the two",
+        )
+
+
+def _images(images: ImageOptions, patch_px: int) -> Iterator[Problem]:
+    """Budgets in order; crops of whole patches, and one of them within the budget."""
+    if images.kind == "dynamic" and images.min_patches > images.max_patches:
         yield Problem(
             "model.images.min_patches",
             images.min_patches,
             f"exceeds model.images.max_patches={images.max_patches}",
             "lower the first or raise the second",
         )
-    if images.max_patches + recipe.eval.max_new_tokens >= decoder.context_tokens:
-        yield Problem(
-            "model.decoder.context_tokens",
-            decoder.context_tokens,
-            f"cannot hold an image of {images.max_patches} tokens and an answer of "
-            f"eval.max_new_tokens={recipe.eval.max_new_tokens}",
-            "raise it, or lower one of the two",
-        )
+    if images.kind != "multi_crop":
+        return
+    if images.crop_px % patch_px:
+        rule = f"is no multiple of model.vision.patch_px={patch_px}"
+        yield Problem("model.images.crop_px", images.crop_px, rule, "choose a multiple")
+    elif (each := (images.crop_px // patch_px) ** 2) > images.max_tokens:
+        rule = f"is under the {each} tokens of one crop"
+        yield Problem("model.images.max_tokens", images.max_tokens, rule, "raise it")
 
 
 def evaluation(recipe: Recipe) -> Iterator[Problem]:
@@ -171,7 +187,8 @@ def evaluation(recipe: Recipe) -> Iterator[Problem]:
     at, answer = "eval.context_tokens", recipe.eval.max_new_tokens
     least, most = answer, None
     if recipe.model.kind == "build":
-        least, most = answer + recipe.model.images.max_patches, recipe.model.decoder.context_tokens
+        tokens = recipe.model.images.most_tokens(recipe.model.vision.patch_px)
+        least, most = answer + tokens, recipe.model.decoder.context_tokens
     if short <= least:
         rule = f"leaves no room for a question beside eval.max_new_tokens={answer}"
         yield Problem(at, short, rule, f"raise it over {least}, or leave it out")

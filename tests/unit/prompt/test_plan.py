@@ -5,11 +5,16 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers.models.siglip2.image_processing_pil_siglip2 import (
+    get_image_size_for_max_num_patches,
+)
 
 from pellucid.base.errors import UserError
 from pellucid.prompt.plan import Plan, View, plan
-from pellucid.prompt.plan.dynamic import dynamic, largest_grid
-from pellucid.recipe.model import DynamicImages
+from pellucid.prompt.plan.dynamic import dynamic
+from pellucid.prompt.plan.grids import largest_grid
+from pellucid.prompt.plan.multi_crop import origins
+from pellucid.recipe.model import DynamicImages, MultiCropImages, Siglip2Images
 
 QUICK = settings(deadline=None, max_examples=50, derandomize=True)
 PUBLISHED = [
@@ -81,3 +86,71 @@ def test_within_the_budget_an_image_keeps_its_size_up_to_whole_patches():
 def test_an_image_without_pixels_is_refused():
     with pytest.raises(UserError, match="image='0x5' has no pixels"):
         plan(DynamicImages(), 16, 0, 5)
+
+
+@pytest.mark.parametrize(
+    ("size", "filled"),
+    [
+        ((224, 224), (960, 960)),
+        ((640, 480), (1104, 832)),
+        ((1280, 720), (1280, 720)),
+        ((1170, 2532), (656, 1392)),
+        ((100, 2000), (208, 4160)),
+    ],
+)
+def test_the_stock_rule_fills_the_budget(size, filled):
+    """Sizes that transformers' Siglip2ImageProcessor gives at 3,600 patches."""
+    got = plan(Siglip2Images(max_patches=3600), 16, *size)
+    assert (got.width, got.height) == filled
+    assert got.tokens == got.patches == filled[0] * filled[1] // 256
+
+
+@QUICK
+@given(width=st.integers(60, 6000), height=st.integers(60, 6000), most=st.integers(1, 1200))
+def test_the_stock_rule_is_that_of_transformers(width, height, most):
+    rows, cols = (s // 16 for s in get_image_size_for_max_num_patches(height, width, 16, most))
+    (view,) = plan(Siglip2Images(max_patches=most), 16, width, height).views
+    # Theirs searches in floating point until an interval is small, and may stop one step early; it
+    # never scales up by more than a hundred.
+    assert rows * cols <= view.rows * view.cols <= max(most, 1)
+    assert rows in (view.rows, view.rows - 1) and cols in (view.cols, view.cols - 1)
+
+
+@pytest.mark.parametrize(
+    ("size", "across", "down", "resized"),
+    [
+        ((224, 224), 1, 1, (384, 384)),
+        ((640, 480), 2, 2, (640, 480)),
+        ((384, 384), 1, 1, (384, 384)),
+        ((1000, 300), 3, 1, (1000, 300)),
+        # Eight crops would cover it, five fit; 2 x 2 is the largest grid of its shape.
+        ((1280, 720), 2, 2, (768, 432)),
+        ((3000, 300), 5, 1, (1920, 192)),
+        ((10, 4), 1, 1, (384, 154)),
+    ],
+)
+def test_crops_by_hand(size, across, down, resized):
+    got = plan(MultiCropImages(), 16, *size)
+    assert (got.width, got.height) == resized
+    assert got.views == (View(24, 24),) * (across * down)
+    assert got.tokens == got.patches == 576 * across * down <= 3096
+
+
+@QUICK
+@given(width=SIDES, height=SIDES, most=st.integers(1, 12), crops=st.sampled_from([32, 96]))
+def test_crops_cover_the_image_within_the_budget(width, height, most, crops):
+    each = (crops // 16) ** 2
+    options = MultiCropImages(crop_px=crops, max_tokens=most * each + 1)
+    got = plan(options, 16, width, height)
+    assert got.tokens == each * len(got.views) <= options.most_tokens(16) <= options.max_tokens
+    starts = origins(max(got.width, crops), crops), origins(max(got.height, crops), crops)
+    assert len(starts[0]) * len(starts[1]) == len(got.views)
+    for begins, length in zip(starts, (got.width, got.height), strict=True):
+        assert begins[0] == 0 and begins[-1] == max(length, crops) - crops
+        assert all(0 < b - a <= crops for a, b in zip(begins, begins[1:], strict=False))
+    cover = -(-width // crops) * -(-height // crops)
+    if cover <= most and max(width, height) >= crops:
+        assert (got.width, got.height) == (width, height), "native size where it fits"
+    # The shape is kept to a pixel.
+    wide, tall = got.width / width, got.height / height
+    assert abs(wide - tall) * min(width, height) <= 1 + 1e-9

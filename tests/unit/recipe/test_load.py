@@ -292,3 +292,18 @@ def test_a_source_that_nothing_uses_is_told(tmp_path: Path) -> None:
     set_ = f"data.sources.mine={own.replace('rows.json', str(tmp_path / 'rows.json'))}"
     done = pellucid("plan", "smoke", "--set", set_, cwd=tmp_path)
     assert "note: data.sources.mine is taken by no mix and asked about by no task" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        ("{kind: multi_crop, crop_px: 100}", r"crop_px=100 is no multiple of .*patch_px=16"),
+        ("{kind: multi_crop, crop_px: 384, max_tokens: 575}", "max_tokens=575 is under the 576"),
+        ("{kind: multi_crop, crop_px: 64}", "cannot hold an image of 3088 tokens"),
+        ("{kind: siglip2, max_patches: 3600}", "under the 3600 patches that model.images allows"),
+        ("{kind: multicrop}", "multicrop"),
+    ],
+)
+def test_image_budgets_that_cannot_be_are_refused(images: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load("smoke", [f"model.images={images}"])

@@ -1,7 +1,7 @@
 """The vision side: the packed tower, and the torch half of every image strategy.
 
-A plug-in kind: one file per strategy, a row in `STRATEGIES`, options in `recipe.model`; its
-torch-free half is in `prompt.plan` under the same name.
+A plug-in kind: one file per way of cutting, a row in `STRATEGIES` per strategy, options in
+`recipe.model`; the torch-free half is in `prompt.plan` under the strategy's name.
 """
 
 from typing import Any
@@ -12,13 +12,18 @@ from PIL import Image
 
 from pellucid.base.lookup import pick
 from pellucid.model.vision.base import Patchify
-from pellucid.model.vision.dynamic import dynamic
+from pellucid.model.vision.multi_crop import multi_crop
+from pellucid.model.vision.one_view import one_view
 from pellucid.prompt.plan import Plan
 from pellucid.recipe.model import ImageOptions
 
 __all__ = ["STRATEGIES", "Patchify", "patchify"]
 
-STRATEGIES: dict[str, Patchify[Any]] = {"dynamic": dynamic}
+STRATEGIES: dict[str, Patchify[Any]] = {
+    "dynamic": one_view,
+    "siglip2": one_view,
+    "multi_crop": multi_crop,
+}
 
 
 def patchify(

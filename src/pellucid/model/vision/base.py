@@ -7,12 +7,22 @@ Both halves must agree: tokens promised there = features made here.
 from typing import Protocol, TypeVar
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 from PIL import Image
 
 from pellucid.prompt.plan import Plan
 
 OptionsT = TypeVar("OptionsT", contravariant=True)
+
+
+def cut(pixels: UInt8[np.ndarray, "h w 3"], patch_px: int) -> Float32[np.ndarray, "p c"]:
+    """Patches of one view, row-major; within a patch (y, x, channel), values x / 127.5 - 1."""
+    rows, cols = pixels.shape[0] // patch_px, pixels.shape[1] // patch_px
+    apart = pixels.reshape(rows, patch_px, cols, patch_px, 3).swapaxes(1, 2)
+    patches = apart.reshape(rows * cols, -1).astype(np.float32)
+    patches *= np.float32(1 / 127.5)
+    patches -= np.float32(1)
+    return patches
 
 
 class Patchify(Protocol[OptionsT]):

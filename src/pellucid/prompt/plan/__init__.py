@@ -4,15 +4,22 @@ The torch-free half of every image strategy; `model/vision` has the half that to
 """
 
 from functools import lru_cache
+from typing import Any
 
 from pellucid.base.errors import Problem, UserError
 from pellucid.prompt.plan.base import Plan, Planner, View
 from pellucid.prompt.plan.dynamic import dynamic
+from pellucid.prompt.plan.multi_crop import multi_crop
+from pellucid.prompt.plan.siglip2 import siglip2
 from pellucid.recipe.model import ImageOptions
 
 __all__ = ["PLANNERS", "Plan", "View", "plan"]
 
-PLANNERS: dict[str, Planner] = {"dynamic": dynamic}
+PLANNERS: dict[str, Planner[Any]] = {
+    "dynamic": dynamic,
+    "siglip2": siglip2,
+    "multi_crop": multi_crop,
+}
 """The strategies, by `kind`."""
 
 

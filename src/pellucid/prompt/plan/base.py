@@ -1,9 +1,9 @@
 """What an image plan says, and what a strategy has to be."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
-from pellucid.recipe.model import DynamicImages
+OptionsT = TypeVar("OptionsT", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,5 +30,9 @@ class Plan:
     """Patches that the tower reads."""
 
 
-Planner = Callable[[DynamicImages, int, int, int], Plan]
-"""(options, patch_px, width, height) -> Plan, for sides of at least one pixel."""
+class Planner(Protocol[OptionsT]):
+    """The plan of an image from its size alone; pure."""
+
+    def __call__(self, options: OptionsT, patch_px: int, width: int, height: int, /) -> Plan:
+        """The plan, for sides of at least one pixel."""
+        ...
