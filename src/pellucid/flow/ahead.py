@@ -5,6 +5,7 @@ tells (`recipe/rules.py`), and what only a trained model can show.
 """
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 
 from pellucid.base.errors import Problem, UserError
 from pellucid.flow.job import Job
@@ -23,9 +24,13 @@ def look_ahead(recipe: Recipe, wanted: Sequence[Job], artifacts: Mapping[str, Ar
 
     Raises:
         UserError: a task has a name that no metric can carry, no record with a gold answer, or no
-            scorer that checks one; or RL has no prompt with a gold answer.
+            scorer that checks one; RL has no prompt with a gold answer; or adapters lack peft.
     """
     types = {job.type for job in wanted}
+    adapted = any(lora for stage in recipe.train.stages for _, lora in stage.lora or ())
+    if "train" in types and adapted and find_spec("peft") is None:
+        fix = "pip install 'pellucid[lora]'"
+        raise UserError(Problem("train.stages[].lora", "set", "needs peft", fix))
     if "eval" in types:
         _check_tasks(recipe.eval, artifacts)
     if "rl" in types and recipe.rl:

@@ -140,11 +140,14 @@ def _stage(recipe: Recipe, index: int, checkpoint: str, where: Mapping[str, str]
 def _told(stage: Stage) -> dict[str, Any]:
     """A stage's slice.
 
-    `validation` stands in it only where it is used: finished stages without it keep their keys.
+    `validation` and `lora` stand in it only where they are used: finished stages without them keep
+    their keys.
     """
     told = stage.model_dump(mode="json")
     if stage.validation is None:
         del told["validation"]
+    if stage.lora is None:
+        del told["lora"]
     return told
 
 

@@ -30,6 +30,14 @@ from pellucid.recipe.model import BuildModel
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 GENERATION = "generation_config.json"
+_HOW_IT_IS_RUN = (
+    "_attn_implementation",
+    "attn_implementation",
+    "dtype",
+    "transformers_version",
+    "use_cache",
+    "_name_or_path",
+)
 
 
 class Loaded(NamedTuple):
@@ -106,7 +114,7 @@ def load(
         DiskError: a file cannot be read.
     """
     found = _open(folder)
-    model = _skeleton(found.config)
+    model = _built(found.config, folder / CONFIG)
     _fill(model, found.weights, folder / WEIGHTS)
     model.config.dtype = dtype  # the file's was that of the weights on disk
     return Loaded(_placed(model, device, dtype), found.renderer)
@@ -124,19 +132,37 @@ def save_like(loaded: Loaded, like: Path, folder: Path) -> None:
         UserError: the folder is in no published layout, or its model has other shapes.
         DiskError: a file cannot be read or written.
     """
-    kind = _read_fields(like).get("model_type")
-    if kind not in weights.LAYOUTS:
+    fields = _read_fields(like)
+    kind = fields.get("model_type")
+    if not isinstance(kind, str) or kind not in weights.LAYOUTS:
         rule = "is in no published layout that Pellucid writes"
         fix = f"give a folder of model_type {' or '.join(weights.LAYOUTS)}"
         raise UserError(Problem("--like", str(like), rule, fix))
-    layout = weights.LAYOUTS[str(kind)]
-    weights.write_like(loaded.model, loaded.model.config, like, layout, folder)
+    there, own = weights.read(like, fields), loaded.model.config
+    told = {
+        "conversation format": (there.renderer.hash, loaded.renderer.hash),
+        "vision tower": (_sizes(there.config.vision_config), _sizes(own.vision_config)),
+        "decoder": (_sizes(there.config.text_config), _sizes(own.text_config)),
+        "projector": (there.config.projector, own.projector),
+    }
+    other = [name for name, (one, two) in told.items() if one != two]
+    if other:
+        rule = f"has another {' and another '.join(other)} than what is written"
+        raise UserError(Problem("--like", str(like), rule, "give the folder it was trained from"))
+    weights.write_like(loaded.model, own, like, weights.LAYOUTS[kind], folder)
+
+
+def _sizes(config: Any) -> dict[str, Any]:
+    """What decides what a part of a model computes."""
+    told: dict[str, Any] = config.to_dict()
+    return {name: value for name, value in told.items() if name not in _HOW_IT_IS_RUN}
 
 
 def _open(folder: Path) -> weights.Published:
     """Configuration, format and weights of a folder in our layout or a published one."""
     fields = _read_fields(folder)
-    if fields.get("model_type") in weights.LAYOUTS:
+    kind = fields.get("model_type")
+    if isinstance(kind, str) and kind in weights.LAYOUTS:
         return weights.read(folder, fields)
     _check_complete(folder)
     config = _config(fields, folder / CONFIG)
@@ -164,13 +190,21 @@ def _skeleton(config: PellucidConfig) -> PellucidForConditionalGeneration:
     return model
 
 
+def _built(config: PellucidConfig, path: Path) -> PellucidForConditionalGeneration:
+    """A model of sizes that come from outside: what cannot be built is the file's fault."""
+    try:
+        return _skeleton(config)
+    except (AssertionError, ArithmeticError, RuntimeError, *weights.REFUSED) as error:
+        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+
+
 def _placed(
     model: PellucidForConditionalGeneration, device: torch.device | str, dtype: torch.dtype
 ) -> PellucidForConditionalGeneration:
     """Weights in a dtype; buffers stay fp32: rounded rotary frequencies lose far positions."""
-    model.to(device=device)
     for parameter in model.parameters():
         parameter.data = parameter.data.to(dtype)
+    model.to(device=device)
     model.eval()
     return model
 
@@ -215,10 +249,10 @@ def _read_fields(folder: Path) -> dict[str, Any]:
     """What `config.json` says; nothing where there is none."""
     path = folder / CONFIG
     with boundary("reading the checkpoint"):
-        text = path.read_text("utf-8") if path.exists() else "{}"
+        source = path.read_bytes() if path.exists() else b"{}"
     try:
-        fields = json.loads(text)
-    except ValueError as error:
+        fields = json.loads(source)
+    except (ValueError, RecursionError) as error:
         raise _damaged(path, str(error)) from error
     if not isinstance(fields, dict):
         raise _damaged(path, "it holds no fields")
@@ -230,7 +264,7 @@ def _config(fields: dict[str, Any], path: Path) -> PellucidConfig:
         raise _damaged(path, f"model_type is {fields.get('model_type')!r}")
     try:
         config: PellucidConfig = PellucidConfig.from_dict(fields)
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
+    except weights.REFUSED as error:
         raise _damaged(path, str(error)) from error
     return config
 

@@ -60,8 +60,10 @@ class Tokenizer:
         """Hash of the parsed file; layout does not count."""
         added = sorted(tree.get("added_tokens", ()), key=lambda token: int(token["id"]))
         special = {"added_tokens": [{**token, "special": True} for token in added]}
-        self._core = tokenizers.Tokenizer.from_str(json.dumps({**tree, **special}))
+        self._core = _core({**tree, **special}, name)
         self._core.encode_special_tokens = True  # which spares the special ones alone
+        self._core.no_truncation()
+        self._core.no_padding()
         self._controls: dict[str, int] = {token["content"]: token["id"] for token in added}
         longest_first = sorted(map(re.escape, self._controls), key=len, reverse=True)
         self._split = re.compile(f"({'|'.join(longest_first)})" if longest_first else "($^)")
@@ -164,6 +166,14 @@ class Detokenizer:
         return self._decoder.decode(b"", final=True)
 
 
+def _core(tree: dict[str, Any], name: str) -> tokenizers.Tokenizer:
+    try:
+        return tokenizers.Tokenizer.from_str(json.dumps(tree))
+    except Exception as error:  # the library raises nothing more special
+        fix = "give a file written by the tokenizers library"
+        raise UserError(Problem(name, "BPE", f"cannot be read: {error}", fix)) from error
+
+
 def _tree(source: bytes, name: str) -> Any:
     try:
         tree = json.loads(source)
@@ -173,6 +183,9 @@ def _tree(source: bytes, name: str) -> Any:
     model = tree.get("model") if isinstance(tree, dict) else None
     model = model if isinstance(model, dict) else {}
     vocab = model.get("vocab")
+    if isinstance(tree, dict) and tree.get("normalizer") and not model.get("byte_fallback"):
+        rule = "changes text before it is cut, so that it cannot come back"
+        raise UserError(Problem(f"{name}: normalizer", tree["normalizer"], rule, "remove it"))
     every = BYTES if model.get("byte_fallback") is True else LETTERS
     whole = isinstance(vocab, dict) and all(byte in vocab for byte in every)
     if model.get("type") != "BPE" or not whole or (every is LETTERS and not _by_letters(tree)):

@@ -106,7 +106,7 @@ def stages(recipe: Recipe) -> Iterator[Problem]:
 def _adapts(at: str, stage: Stage) -> Iterator[Problem]:
     """What has adapters has a rate."""
     rates = stage.modules.model_dump()
-    for name, lora in stage.lora:
+    for name, lora in stage.lora or ():
         if lora is not None and rates[name] is None:
             yield Problem(
                 f"{at}.lora.{name}",

@@ -117,7 +117,7 @@ class Stage(Options):
     """Name of the mix."""
     modules: Modules
     """Learning rates; what is absent is frozen."""
-    lora: LoraModules = LoraModules()
+    lora: LoraModules | None = None
     """Modules that are trained through low-rank adapters (`pip install 'pellucid[lora]'`)."""
     optimizer: Optimizer = AdamW()
     """The optimizer."""

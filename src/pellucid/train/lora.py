@@ -20,20 +20,20 @@ _OURS = "default"
 """Name of the one adapter."""
 
 
-def adapt(modules: Mapping[str, nn.Module], lora: LoraModules, seed: int) -> None:
+def adapt(modules: Mapping[str, nn.Module], lora: LoraModules | None, seed: int) -> None:
     """Freeze the modules that have adapters, and put these around every hidden matrix.
 
     The first forward pass gives what it gave before: one half of each adapter is zero.
 
     Args:
         modules: name -> module; the names are the fields of `LoraModules`.
-        lora: which of them, and how wide.
+        lora: which of them, and how wide; None for none.
         seed: of the other half.
 
     Raises:
         UserError: peft is not installed.
     """
-    for name, options in lora:
+    for name, options in lora or ():
         if options is not None:
             _adapt(modules[name], name, options, seed)
 
@@ -58,9 +58,9 @@ def _adapt(module: nn.Module, name: str, options: Lora, seed: int) -> None:
                 tensor.copy_(drawn / tensor.shape[1] ** 0.5)
 
 
-def merge(modules: Mapping[str, nn.Module], lora: LoraModules) -> None:
+def merge(modules: Mapping[str, nn.Module], lora: LoraModules | None) -> None:
     """Add every adapter to its matrix, and take it away."""
-    for name, options in lora:
+    for name, options in lora or ():
         if options is not None:
             _merge(modules[name])
 

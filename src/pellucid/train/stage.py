@@ -83,9 +83,10 @@ def train_stage(
         loaded = models.load(checkpoint, device)
         lengths = _index(folder, stage, mix, stores, loaded)
         modules = loaded.model.modules_by_name()
+        sizes = table.sizes(modules)
         freeze(modules, stage.modules)
         adapt(modules, stage.lora, seed)
-        trained = _trained(folder, stage, loaded)
+        trained = _trained(folder, stage, loaded, sizes)
         optimizers = Optimizers(trained, stage.modules, stage.optimizer, dtype)
         run = _run(stage, mix, checkpoint, seed, dtype)
         start = checkpoints.resume(folder, run, trained, optimizers)
@@ -140,19 +141,24 @@ def _validation(
     return Validation(lengths, feed, loaded.model, every, stage.pack, device, dtype)
 
 
-def _trained(folder: Path, stage: Stage, loaded: models.Loaded) -> list[Parameter]:
+def _trained(
+    folder: Path, stage: Stage, loaded: models.Loaded, sizes: dict[str, int]
+) -> list[Parameter]:
     """The trained tensors, and the table that names them."""
     modules = loaded.model.modules_by_name()
     trained = parameters(modules, stage.modules, stage.optimizer.kind)
     assert all(one.tensor.dtype == torch.float32 for one in trained), "master weights are float32"
-    table.report(folder, table.rows(modules, stage.modules, trained))
+    table.report(folder, table.rows(sizes, stage.modules, trained))
     return trained
 
 
 def _run(stage: Stage, mix: tuple[MixRow, ...], checkpoint: Path, seed: int, dtype: str) -> str:
     """Hash of everything that decides the steps."""
     rows = [[row.id, row.repeat, row.mode] for row in mix]
-    return hash_json([stage.model_dump(mode="json"), rows, file_hashes(checkpoint), seed, dtype])
+    told = stage.model_dump(mode="json")
+    if stage.lora is None:
+        del told["lora"]  # a training from before there were any is resumed
+    return hash_json([told, rows, file_hashes(checkpoint), seed, dtype])
 
 
 def _loop(

@@ -28,10 +28,16 @@ class Row:
     """Peak learning rate; None when frozen."""
 
 
-def rows(
-    modules: Mapping[str, nn.Module], rates: Modules, trained: Sequence[Parameter]
-) -> list[Row]:
-    """One row per module, in the order of the modules."""
+def sizes(modules: Mapping[str, nn.Module]) -> dict[str, int]:
+    """Parameters of each module, adapters not among them while there are none."""
+    return {
+        name: sum(tensor.numel() for tensor in module.parameters())
+        for name, module in modules.items()
+    }
+
+
+def rows(sizes: Mapping[str, int], rates: Modules, trained: Sequence[Parameter]) -> list[Row]:
+    """One row per module, in the order of the modules; adapters count as trained alone."""
     peaks = rates.model_dump()
 
     def count(name: str, *methods: str) -> int:
@@ -41,12 +47,12 @@ def rows(
     return [
         Row(
             name,
-            sum(tensor.numel() for tensor in module.parameters()),
+            size,
             count(name, "adamw", "muon"),
             count(name, "muon"),
             peaks[name],
         )
-        for name, module in modules.items()
+        for name, size in sizes.items()
     ]
 
 

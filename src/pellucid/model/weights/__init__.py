@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
+from huggingface_hub.errors import StrictDataclassError
 from torch import Tensor, nn
 
 from pellucid.base.errors import Problem, UserError, boundary
@@ -21,9 +22,17 @@ from pellucid.model.weights.base import Layout
 from pellucid.model.weights.shards import Shards
 from pellucid.prompt.render import Renderer
 
-__all__ = ["LAYOUTS", "Layout", "Published", "Shards", "read", "write_like"]
+__all__ = ["LAYOUTS", "REFUSED", "Layout", "Published", "Shards", "read", "write_like"]
 
+REFUSED = (
+    KeyError, ValueError, TypeError, AttributeError, ArithmeticError, StrictDataclassError
+)  # fmt: skip
+"""What configurations raise whose fields are missing, of a wrong type, or out of range."""
 LAYOUTS: dict[str, Layout] = {phi4_siglip.MODEL_TYPE: phi4_siglip.LAYOUT}
+
+
+_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
+"""Endings of files of weights; those that are not in use would be stale beside what is written."""
 
 
 @final
@@ -66,13 +75,17 @@ def read(folder: Path, fields: Mapping[str, Any]) -> Published:
         DiskError: a file cannot be read.
     """
     layout = LAYOUTS[fields["model_type"]]
+    renderer = layout.renderer(folder, fields)
     try:
-        renderer = layout.renderer(folder, fields)
         config = layout.config(fields, renderer.image_id)
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except REFUSED as error:
         rule = f"is no configuration of {fields['model_type']}: {type(error).__name__}: {error}"
         fix = "fetch the folder again"
         raise UserError(Problem("checkpoint", str(folder / "config.json"), rule, fix)) from error
+    if renderer.tokenizer.size > config.text_config.vocab_size:
+        rule = f"has ids up to {renderer.tokenizer.size - 1}"
+        fix = f"config.json gives the embedding {config.text_config.vocab_size} rows"
+        raise UserError(Problem("checkpoint", str(folder / "tokenizer.json"), rule, fix))
     config.text_config.eos_token_id = renderer.end_id
     config.text_config.pad_token_id = renderer.pad_id
     return Published(config, renderer, _Renamed(Shards(folder), layout, config))
@@ -83,8 +96,9 @@ def write_like(
 ) -> None:
     """Write a model's weights as a published folder has them.
 
-    Every file of that folder is copied; its weights are replaced by the model's, in the dtype that
-    they have there. What the model does not run stays what it was.
+    The files beside its weights are copied (no folders, no weights of another format); its weights
+    are replaced by the model's, in the dtype that they have there. What the model does not run
+    stays what it was.
 
     Args:
         model: ours, of the same shapes.
@@ -105,7 +119,7 @@ def write_like(
     with boundary("writing the checkpoint"):
         to.mkdir(parents=True, exist_ok=True)
         for path in sorted(like.iterdir()):
-            if path.is_file() and path not in shards.files:
+            if path.is_file() and path not in shards.files and path.suffix not in _WEIGHTS:
                 shutil.copyfile(path, to / path.name)
     for path in shards.files:
         tensors = {name: _theirs(shards[name], weights, named[name]) for name in shards.of(path)}
@@ -121,4 +135,8 @@ def _theirs(there: Tensor, weights: Mapping[str, Tensor], name: str | None) -> T
         got = tuple(weights[name].shape) if name in weights else "no such weight"
         rule = f"is {tuple(there.shape)} there and {got} in the model"
         raise UserError(Problem("--like", name, rule, "give the folder it was trained from"))
-    return weights[name].detach().to("cpu", there.dtype)
+    found = weights[name].detach().to("cpu", there.dtype)
+    if bool(found.isinf().any()):
+        rule = f"has a value that is too large for {str(there.dtype).removeprefix('torch.')}"
+        raise UserError(Problem("--like", name, rule, "export without --like"))
+    return found

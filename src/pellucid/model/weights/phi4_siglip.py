@@ -12,16 +12,17 @@ Leaves out on purpose: its S2 and plain SigLIP variants (`use_s2`, towers of one
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from transformers import Phi3Config, Siglip2VisionConfig
 
-from pellucid.base.errors import boundary
+from pellucid.base.errors import Problem, UserError, boundary
 from pellucid.model.config import PellucidConfig
 from pellucid.model.weights.base import Layout
 from pellucid.prompt.folder import TEMPLATE, TOKENIZER, TOKENIZER_CONFIG
-from pellucid.prompt.format import PHI4
+from pellucid.prompt.format import PHI4, ChatFormat
 from pellucid.prompt.render import Renderer
 from pellucid.prompt.tokenizer import Tokenizer
 from pellucid.recipe.model import DynamicImages
@@ -40,6 +41,12 @@ _OWN = {
     "tokenizer_padding_side",
 }  # fmt: skip
 """Fields that are not the decoder's."""
+_REFUSED = (
+    "use_s2", "rope_scaling", "rope_parameters", "sliding_window", "quantization_config",
+    "attention_dropout", "embd_pdrop", "resid_pdrop",
+)  # fmt: skip
+"""Fields that the published configuration has unset, and that would make another model."""
+_TOWER_SIZES = ("hidden_size", "intermediate_size", "num_attention_heads", "num_hidden_layers")
 _TOWER = "model.vision_tower.vision_tower."
 _PROJECTOR = "model.mm_projector."
 _LAYER = re.compile(r"encoder\.layers\.(\d+)\.")
@@ -53,15 +60,19 @@ def config(fields: Mapping[str, Any], image_token_id: int) -> PellucidConfig:
         KeyError: it has no `vision_config`.
         ValueError: it is of a variant that is not read.
     """
-    if fields.get("use_s2"):
-        raise ValueError("use_s2 is set, and towers with S2 are not read")
+    for name in _REFUSED:
+        if fields.get(name):
+            raise ValueError(f"{name} is set, which is not read")
     vision = {"patch_size": PATCH_PX, **fields["vision_config"], "vision_use_head": False}
+    if lacking := [name for name in _TOWER_SIZES if name not in vision]:
+        raise ValueError(f"vision_config lacks {', '.join(lacking)}")
+    if fields.get("min_num_patches", 256) > fields.get("max_num_patches", 3600):
+        raise ValueError("min_num_patches exceeds max_num_patches")
     if vision.get("model_type", "siglip2_vision_model") != "siglip2_vision_model":
         raise ValueError(f"its tower is a {vision['model_type']}, not a siglip2_vision_model")
     text = {name: value for name, value in fields.items() if name not in _OWN}
     theta = float(text.pop("rope_theta", 10_000.0))
-    if text.pop("rope_scaling", None):
-        raise ValueError("rope_scaling is set, and scaled positions are not read")
+    text.pop("rope_scaling", None)
     text["rope_parameters"] = {"rope_type": "default", "rope_theta": theta}
     if (share := text.pop("partial_rotary_factor", 1.0)) != 1.0:
         text["rope_parameters"]["partial_rotary_factor"] = share
@@ -101,26 +112,102 @@ def renderer(folder: Path, fields: Mapping[str, Any]) -> Renderer:
         DiskError: its tokenizer cannot be read.
         UserError: its tokenizer is no BPE over bytes, or lacks a control string.
     """
-    budgets = {
-        "min_patches": int(fields.get("min_num_patches", 256)),
-        "max_patches": int(fields.get("max_num_patches", 3600)),
+    vision = fields.get("vision_config")
+    numbers = {
+        "min_num_patches": fields.get("min_num_patches", 256),
+        "max_num_patches": fields.get("max_num_patches", 3600),
+        "vision_config.patch_size": (vision or {}).get("patch_size", PATCH_PX)
+        if isinstance(vision, dict)
+        else None,
     }
-    patch_px = int(fields["vision_config"].get("patch_size", PATCH_PX))
-    tokenizer = Tokenizer.load(folder / TOKENIZER)
-    return Renderer(tokenizer, PHI4, DynamicImages(**budgets), patch_px, _system(folder))
+    for name, value in numbers.items():
+        if not isinstance(value, int) or value < 1:
+            rule, fix = "is no whole number above 0", "fetch the folder again"
+            raise UserError(Problem(f"config.json: {name}", value, rule, fix))
+    least, most, patch_px = numbers.values()
+    tokenizer, strips = _tokenizer(folder)
+    images = DynamicImages(min_patches=least, max_patches=most)
+    system = strips.within(_system(folder))
+    return Renderer(tokenizer, strips.format(PHI4), images, patch_px, system)
+
+
+@dataclass(frozen=True, slots=True)
+class _Strips:
+    """Which control strings take the white space to their left, or right, along."""
+
+    left: frozenset[str]
+    right: frozenset[str]
+
+    def format(self, told: ChatFormat) -> ChatFormat:
+        """The format as it is tokenized: white space that is taken along is not there."""
+        ends = {told.turn_end} & self.right or {told.turn_start} & self.left
+        opens = {told.separator} & self.right
+        return replace(
+            told,
+            after_end="" if ends else told.after_end,
+            after_assistant_separator="" if opens else told.after_assistant_separator,
+        )
+
+    def within(self, system: str) -> str:
+        """The system text as it is tokenized, between a separator and the end of a turn."""
+        pieces = re.split(f"({'|'.join(map(re.escape, sorted(self.left | self.right)))})", system)
+        if not self.left | self.right:
+            return system
+        whole = [PHI4.separator, *pieces, PHI4.turn_end]
+        for at in range(1, len(whole) - 1, 2):
+            if whole[at - 1] in self.right:
+                whole[at] = whole[at].lstrip()
+            if whole[at + 1] in self.left:
+                whole[at] = whole[at].rstrip()
+        return "".join(whole[1:-1])
+
+
+def _tokenizer(folder: Path) -> tuple[Tokenizer, _Strips]:
+    """The folder's tokenizer without its strips, and these.
+
+    Phi-4's control tokens take white space along, so the newlines of the template never become
+    ids. In records and messages white space is kept, so the tokenizer that goes on does not.
+    """
+    with boundary("reading the tokenizer"):
+        source = (folder / TOKENIZER).read_bytes()
+    plain = Tokenizer(source, str(folder / TOKENIZER))
+    tree = json.loads(source)
+    added = tree.get("added_tokens", ())
+    left, right = (
+        frozenset(token["content"] for token in added if token.get(side))
+        for side in ("lstrip", "rstrip")
+    )
+    if not left | right:
+        return plain, _Strips(left, right)
+    tree["added_tokens"] = [{**token, "lstrip": False, "rstrip": False} for token in added]
+    return Tokenizer(json.dumps(tree, ensure_ascii=False).encode()), _Strips(left, right)
 
 
 def _system(folder: Path) -> str:
-    """The system text that stands in the folder's chat template; empty where none does."""
-    template = ""
+    """The system text that opens the folder's chat template.
+
+    Raises:
+        UserError: the template opens with another system turn than a plain text.
+    """
+    at, template = folder / TEMPLATE, ""
     with boundary("reading the chat template"):
-        if (folder / TEMPLATE).exists():
-            template = (folder / TEMPLATE).read_text("utf-8")
+        if at.exists():
+            template = at.read_text("utf-8", "replace")
         elif (folder / TOKENIZER_CONFIG).exists():
-            held = json.loads((folder / TOKENIZER_CONFIG).read_text("utf-8"))
-            template = held.get("chat_template") or ""
+            at = folder / TOKENIZER_CONFIG
+            held = at.read_bytes()
+    if at.name == TOKENIZER_CONFIG and at.exists():
+        try:
+            template = json.loads(held).get("chat_template") or ""
+        except (ValueError, AttributeError) as error:
+            rule = f"is no configuration of a tokenizer: {error}"
+            raise UserError(Problem(str(at), at.name, rule, "fetch the folder again")) from error
     found = _SYSTEM.match(template)
-    return found[1] if found and "{{" not in found[1] else ""
+    plain = found is not None and not re.search(r"{{|{%|{#", found[1])
+    if "<|im_start|>system" in template and not plain:
+        rule = "does not open with a plain system text, as the published one does"
+        raise UserError(Problem(str(at), at.name, rule, "fetch the folder again"))
+    return found[1] if found and plain else ""
 
 
 LAYOUT = Layout(config, ours, renderer)

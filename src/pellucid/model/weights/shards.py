@@ -32,6 +32,8 @@ class Shards(Mapping[str, Tensor]):
         for path in _paths(folder):
             with boundary("reading the weights"):
                 for name in _names(path):
+                    if name in self._files:
+                        raise _damaged(path, f"{name} is in {self._files[name].name} too")
                     self._files[name] = path
 
     @property
@@ -60,21 +62,23 @@ class Shards(Mapping[str, Tensor]):
 
 
 def _paths(folder: Path) -> list[Path]:
-    if (folder / WHOLE).exists():
+    if (folder / WHOLE).is_file():
         return [folder / WHOLE]
-    if not (folder / INDEX).exists():
+    if not (folder / INDEX).is_file():
         rule, fix = f"has neither {WHOLE} nor {INDEX}", "convert its weights to safetensors"
         raise UserError(Problem("checkpoint", str(folder), rule, fix))
     with boundary("reading the weights"):
-        source = (folder / INDEX).read_text("utf-8")
+        source = (folder / INDEX).read_bytes()
     try:
         names = sorted(set(json.loads(source)["weight_map"].values()))
-        plain = [name for name in names if Path(name).name == name]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        plain = [name for name in names if Path(name).name == name and name != ".."]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _damaged(folder / INDEX, f"{type(error).__name__}: {error}") from error
     if plain != names or not names:
         raise _damaged(folder / INDEX, "its weight_map names no files beside it")
-    if missing := [name for name in names if not (folder / name).exists()]:
+    with boundary("reading the weights"):
+        missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
         rule = f"lacks {', '.join(missing[:3])}, which its index names"
         raise UserError(Problem("checkpoint", str(folder), rule, "fetch the folder again"))
     return [folder / name for name in names]

@@ -6,10 +6,11 @@ import shutil
 
 import jinja2
 import pytest
+import tokenizers
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from pellucid.base.errors import UserError
 from pellucid.model import checkpoint
@@ -19,7 +20,15 @@ from pellucid.model.weights import phi4_siglip
 from pellucid.schema.record import Part, Turn, assistant, user
 from pellucid.train.batch import collate
 
-from .conftest import SYSTEM, TEMPLATE, byte_tokenizer, published_fields, stock_parts
+from .conftest import (
+    CONTROLS,
+    SYSTEM,
+    TEMPLATE,
+    TINY,
+    byte_tokenizer,
+    published_fields,
+    stock_parts,
+)
 
 REAL = {
     "hidden_size": 5120,
@@ -193,6 +202,41 @@ def test_the_format_is_that_of_the_published_template(loaded):
     )
 
 
+@pytest.fixture
+def stripping(published, tmp_path):
+    """The same folder; its control tokens take white space along, as Phi-4's do."""
+    folder = tmp_path / "stripping"
+    shutil.copytree(published.folder, folder)
+    tree = json.loads((folder / "tokenizer.json").read_text())
+    for token in tree["added_tokens"]:
+        token["lstrip"] = token["rstrip"] = token["content"] in CONTROLS
+    (folder / "tokenizer.json").write_text(json.dumps(tree))
+    return folder
+
+
+def test_what_control_tokens_strip_is_not_there(stripping, tmp_path):
+    """The template's newlines, and blanks in the system text, as the published tokenizer has it."""
+    stock = tokenizers.Tokenizer.from_file(str(stripping / "tokenizer.json"))
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
+    asked = [{"role": "user", "content": "What is red?"}]
+    said = {"role": "assistant", "content": "<think>a bar</think>It is."}
+    renderer = checkpoint.load(stripping).renderer
+    turns = [user("What is red?"), assistant("It is.", reasoning="a bar")]
+    for messages, opened, ours in (
+        (asked, True, renderer.prompt(turns[:1], [])),
+        ([*asked, said], False, renderer._example(turns, [], {1}, None)),
+    ):
+        text = environment.from_string(TEMPLATE).render(
+            messages=messages, add_generation_prompt=opened
+        )
+        assert list(ours.ids) == stock.encode(text, add_special_tokens=False).ids
+    assert renderer.format.after_end == renderer.format.after_assistant_separator == ""
+    kept = renderer.prompt([user(" two\n")], []).ids
+    assert " two\n" in renderer.tokenizer.decode(kept), "in messages white space stays"
+    checkpoint.save(checkpoint.load(stripping).model, renderer, tmp_path / "own")
+    assert checkpoint.load(tmp_path / "own").renderer.hash == renderer.hash
+
+
 def test_a_caller_s_own_system_message_is_heard(loaded):
     own = Turn("system", (Part("text", "Be brief."),))
     text = loaded.renderer.tokenizer.decode(loaded.renderer.prompt([own, user("Why?")], []).ids)
@@ -211,8 +255,25 @@ def test_control_strings_in_messages_stay_text(loaded):
     [
         ({"use_s2": True}, "use_s2 is set"),
         ({"rope_scaling": {"type": "longrope"}}, "rope_scaling is set"),
-        ({"vision_config": None}, "is no configuration of phi4-siglip"),
-        ({"vision_config": {"model_type": "siglip_vision_model"}}, "not a siglip2_vision_model"),
+        ({"rope_parameters": {"rope_type": "longrope"}}, "rope_parameters is set"),
+        ({"sliding_window": 2}, "sliding_window is set"),
+        ({"quantization_config": {"bits": 4}}, "quantization_config is set"),
+        ({"resid_pdrop": 0.5}, "resid_pdrop is set"),
+        ({"min_num_patches": 9, "max_num_patches": 4}, "min_num_patches exceeds"),
+        ({"max_num_patches": float("inf")}, "max_num_patches=inf is no whole number"),
+        ({"vision_config": None}, "vision_config.patch_size=None is no whole number"),
+        ({"vision_config": {"hidden_size": 32}}, "vision_config lacks intermediate_size"),
+        (
+            {"vision_config": {**TINY["vision_config"], "model_type": "siglip_vision_model"}},
+            "not a siglip2_vision_model",
+        ),
+        ({"model_type": ["phi4-siglip"]}, "is not a whole checkpoint|model_type is"),
+        ({"hidden_size": "x"}, "is no configuration of phi4-siglip"),
+        ({"rms_norm_eps": "x"}, "is no configuration of phi4-siglip"),
+        ({"num_attention_heads": 0}, "ZeroDivisionError|no configuration"),
+        ({"hidden_act": "nope"}, "is not a Pellucid checkpoint file: KeyError"),
+        ({"mm_projector_type": None}, "is not a Pellucid checkpoint file: TypeError"),
+        ({"vocab_size": 10}, "tokenizer.json' has ids up to"),
         ({"num_hidden_layers": 3}, "missing .*decoder.model.layers.2"),
         ({"hidden_size": 64}, "config.json asks for"),
     ],
@@ -234,19 +295,66 @@ def test_what_the_layout_is_not_is_refused(change, message, published, tmp_path)
         ("model.safetensors.index.json", '{"weight_map": {"a": "b"}}', "lacks b, which its index"),
         ("model-00001-of-00002.safetensors", "no weights", "is no file of weights"),
         ("model.safetensors.index.json", None, "has neither model.safetensors nor"),
+        ("model.safetensors.index.json", '{"weight_map": {"a": ".."}}', "no files beside it"),
+        ("config.json", "[" * 200_000, "is not a Pellucid checkpoint file"),
+        ("config.json", "\udcff", "is not a Pellucid checkpoint file"),
+        ("tokenizer.json", "{", "tokenizer.json"),
+        (
+            "chat_template.jinja",
+            "<|im_start|>system<|im_sep|>{{ x }}<|im_end|>",
+            "plain system",
+        ),
     ],
 )
 def test_damaged_weights_are_named(name, text, message, published, tmp_path):
     folder = tmp_path / "damaged"
     shutil.copytree(published.folder, folder)
-    (folder / name).write_text(text) if text is not None else (folder / name).unlink()
+    at = folder / name
+    at.write_text(text, errors="surrogateescape") if text is not None else at.unlink()
     with pytest.raises(UserError, match=message):
+        checkpoint.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rope_theta": 10000}, "another decoder"),
+        ({"rms_norm_eps": 0.5}, "another decoder"),
+        ({"num_attention_heads": 2}, "another decoder"),
+        ({"max_num_patches": 256}, "another conversation format"),
+    ],
+)
+def test_weights_are_not_put_beside_another_configuration(
+    change, message, published, loaded, tmp_path
+):
+    folder = tmp_path / "changed"
+    shutil.copytree(published.folder, folder)
+    fields = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**fields, **change}))
+    with pytest.raises(UserError, match=message):
+        checkpoint.save_like(loaded, folder, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_stale_weights_are_neither_read_nor_copied(published, loaded, tmp_path):
+    folder = tmp_path / "stale"
+    shutil.copytree(published.folder, folder)
+    (folder / "pytorch_model.bin").write_bytes(b"old")
+    (folder / "model-00003-of-00002.safetensors").write_bytes(b"old")
+    checkpoint.save_like(loaded, folder, tmp_path / "out")
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {path.name for path in published.folder.iterdir()}
+    one, other = sorted(folder.glob("model-0000[12]*"))
+    held = load_file(other)
+    name, tensor = next(iter(load_file(one).items()))
+    save_file({**held, name: tensor}, other)
+    with pytest.raises(UserError, match=f"{name} is in {one.name} too"):
         checkpoint.load(folder)
 
 
 def test_another_model_is_not_written_into_it(published, loaded, model, renderer, tmp_path):
     own = checkpoint.Loaded(model, renderer)
-    with pytest.raises(UserError, match="is .* there and .* in the model|has no place for"):
+    with pytest.raises(UserError, match="has another conversation format and another vision tower"):
         checkpoint.save_like(own, published.folder, tmp_path / "other")
     checkpoint.save(model, renderer, tmp_path / "ours")
     with pytest.raises(UserError, match="is in no published layout"):
