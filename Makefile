@@ -1,7 +1,7 @@
 # `make run` builds a model from a recipe, `make backbone` the weights that recipes/laptop.yaml starts
 # from, `make test` proves the code. All install what they need first.
 PYTHON      ?= python3
-RECIPE      ?= smoke
+RECIPE      ?= laptop
 # Another torch: TORCH_INDEX=<index url of a CUDA build> CONSTRAINTS=/dev/null make run
 TORCH_INDEX ?=
 CONSTRAINTS ?= constraints/cpu.txt

@@ -5,7 +5,10 @@
     .venv/bin/python benchmarks/laptop.py --run             of a fresh run, with time and memory
     .venv/bin/python benchmarks/laptop.py --run --set dtype=bfloat16
 
-Reads report.json. `--fresh` evaluates the checkpoints of runs/laptop again, on 200 items a family
+    .venv/bin/python benchmarks/laptop.py --within 0.05     as CI does
+
+Reads report.json. Another kind of machine trains another model, and a run has 300 items, so CI lets
+accuracies be short by 0.05. `--fresh` evaluates the checkpoints of runs/laptop again, on 200 items a family
 of scenes that no tuning has seen (RL's own figures stay those of the report). Exit code 1 when a
 figure is missed, so that CI can ask. Memory is the summed PSS of the process tree, sampled twice a
 second.
@@ -35,8 +38,8 @@ class Figure(NamedTuple):
     reached: bool
 
 
-def figures(metrics: dict[str, Any]) -> Iterator[Figure]:
-    """What the recipe is asked for, from numbers by id."""
+def figures(metrics: dict[str, Any], within: float = 0.0) -> Iterator[Figure]:
+    """What the recipe is asked for, from numbers by id; accuracies may be short by `within`."""
 
     def value(id: str, field: str = "value") -> float:
         return float(metrics[id][field])
@@ -46,8 +49,8 @@ def figures(metrics: dict[str, Any]) -> Iterator[Figure]:
         return f"{one['value']:.3f} [{one['low']:.3f}, {one['high']:.3f}] n={one['n']}"
 
     mean, least = f"{POOL}.auto.all.mean_accuracy", f"{POOL}.auto.all.min_accuracy"
-    yield Figure("auto, mean of families", shown(mean), ">= 0.70", value(mean) >= 0.70)
-    yield Figure("auto, lowest family", shown(least), ">= 0.40", value(least) >= 0.40)
+    yield Figure("auto, mean of families", shown(mean), ">= 0.70", value(mean) >= 0.70 - within)
+    yield Figure("auto, lowest family", shown(least), ">= 0.40", value(least) >= 0.40 - within)
     for family in FAMILIES:
         final, align = (
             value(f"eval.{checkpoint}.{family}.auto.all.accuracy") for checkpoint in ("rl", "align")
@@ -55,10 +58,10 @@ def figures(metrics: dict[str, Any]) -> Iterator[Figure]:
         found = f"{align:.3f} -> {final:.3f}"
         yield Figure(f"{family}: align -> final", found, "+0.10", final - align >= 0.10)
     gain = f"{POOL}.think.domain-arithmetic.gain"
-    reached = value(gain) >= 0.10 and value(gain, "low") > 0
+    reached = value(gain) >= 0.10 - within and value(gain, "low") > -within
     yield Figure("arithmetic: think - nothink", shown(gain), ">= 0.10, low > 0", reached)
     gain = f"{POOL}.think.domain-perception.gain"
-    reached = value(gain, "high") < 0.02
+    reached = value(gain, "high") < 0.02 + within
     yield Figure("perception: think - nothink", shown(gain), "high < 0.02", reached)
     ratio = f"{POOL}.nothink.domain-perception.token_ratio"
     yield Figure("  tokens, nothink / think", shown(ratio), "< 0.333", value(ratio) < 1 / 3)
@@ -69,14 +72,18 @@ def figures(metrics: dict[str, Any]) -> Iterator[Figure]:
         asked = ">= 0.95" if least_share else "<= 0.05"
         yield Figure(f"auto thinks about {domain}", shown(chose), asked, reached)
     gain, ratio = f"{POOL}.auto.all.auto_gain", f"{POOL}.auto.all.token_ratio"
-    yield Figure("auto - better forced mode", shown(gain), ">= -0.01", value(gain) >= -0.01)
-    yield Figure("  tokens, auto / think", shown(ratio), "< 0.5", value(ratio) < 0.5)
-    yield from _reinforcement(metrics, shown, value)
+    reached = value(gain) >= -0.01 - within
+    yield Figure("auto - better forced mode", shown(gain), ">= -0.01", reached)
+    yield Figure("  tokens, auto / think", shown(ratio), "< 0.5", value(ratio) < 0.5 + within)
+    yield from _reinforcement(metrics, shown, value, within)
 
 
-def _reinforcement(metrics: dict[str, Any], shown: Any, value: Any) -> Iterator[Figure]:
+def _reinforcement(
+    metrics: dict[str, Any], shown: Any, value: Any, within: float
+) -> Iterator[Figure]:
     gain = "rl.probe.gain"
-    yield Figure("RL: accuracy on fresh samples", shown(gain), "low > 0", value(gain, "low") > 0)
+    reached = value(gain, "low") > -within
+    yield Figure("RL: accuracy on fresh samples", shown(gain), "low > 0", reached)
     clipped, truncated = value("rl.clipped.mean"), value("rl.truncated.mean")
     yield Figure("  clipped fraction", f"{clipped:.4f}", "0.001 to 0.5", 0.001 <= clipped <= 0.5)
     yield Figure("  truncated rollouts", f"{truncated:.4f}", "< 0.02", truncated < 0.02)
@@ -117,11 +124,11 @@ def run(home: Path, overrides: list[str]) -> None:
     )
 
 
-def show(home: Path, seed: int | None = None) -> bool:
+def show(home: Path, seed: int | None = None, within: float = 0.0) -> bool:
     """Print the table of a finished run; whether everything was reached."""
     report = json.loads((home / "laptop" / "report" / "report.json").read_text("utf-8"))
     numbers = report["numbers"] | (fresh(home, seed) if seed is not None else {})
-    found = list(figures(numbers))
+    found = list(figures(numbers, within))
     for one in found:
         mark = "reached" if one.reached else "MISSED"
         print(f"{one.name:<31} {one.found:<32} {one.asked:<18} {mark}")
@@ -158,12 +165,15 @@ def main() -> None:
     parser.add_argument("--run", action="store_true", help="run the recipe in a fresh workspace")
     parser.add_argument("--set", action="append", default=[], help="override of the recipe")
     parser.add_argument("--fresh", type=int, help="evaluate on scenes of this seed")
+    parser.add_argument(
+        "--within", type=float, default=0.0, help="how far short of what is asked is accepted"
+    )
     told = parser.parse_args()
     if not told.run:
-        sys.exit(0 if show(told.home, told.fresh) else 1)
+        sys.exit(0 if show(told.home, told.fresh, told.within) else 1)
     with tempfile.TemporaryDirectory() as home:
         run(Path(home), told.set)
-        sys.exit(0 if show(Path(home)) else 1)
+        sys.exit(0 if show(Path(home), None, told.within) else 1)
 
 
 if __name__ == "__main__":

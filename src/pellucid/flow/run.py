@@ -9,6 +9,7 @@ from pellucid.base.errors import Problem, UserError, boundary
 from pellucid.base.lookup import did_you_mean
 from pellucid.base.paths import sweep_temporaries, write_json, write_text
 from pellucid.flow.ahead import look_ahead
+from pellucid.flow.beside import drawing_beside
 from pellucid.flow.job import Job
 from pellucid.flow.lines import say
 from pellucid.flow.plan import Choices, plan_jobs, warn_idle
@@ -78,7 +79,12 @@ def run(
     artifacts: dict[str, Artifact] = {}
     built: list[str] = []
     looked = False
-    with tracking(trackers, recipe, folder) as told:
+    drawn = [job for job in jobs if job.name in wanted and job.type == "data"]
+    beside = () if selection.force else drawn
+    with (
+        tracking(trackers, recipe, folder) as told,
+        drawing_beside(recipe, folder / RECIPE, workspace, beside),
+    ):
         for job in jobs:
             if any(parent not in artifacts for parent in job.parents):
                 continue  # a parent was neither selected nor built before

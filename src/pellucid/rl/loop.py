@@ -223,7 +223,7 @@ def _trained(setting: Setting) -> Trained:
     freeze(modules, options.modules)
     found = parameters(modules, options.modules, options.optimizer.kind)
     assert all(one.tensor.dtype == torch.float32 for one in found), "master weights are float32"
-    table.report(setting.folder, table.rows(modules, options.modules, found))
+    table.report(setting.folder, table.rows(table.sizes(modules), options.modules, found))
     return Trained(found, Optimizers(found, options.modules, options.optimizer, setting.dtype))
 
 
