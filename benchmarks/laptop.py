@@ -7,10 +7,11 @@
 
     .venv/bin/python benchmarks/laptop.py --within 0.05     as CI does
 
-Reads report.json. Another kind of machine trains another model, and a run has 300 items, so CI lets
-accuracies be short by 0.05. `--fresh` evaluates the checkpoints of runs/laptop again, on 200 items a
-family of scenes that no tuning has seen (RL's own figures stay those of the report). Exit code 1 when
-a figure is missed. Memory is the summed PSS of the process tree, sampled twice a second.
+Reads report.json. Another kind of machine trains another model, and a run has 300 items, so CI
+lets accuracies be short by 0.05. `--fresh` evaluates the checkpoints of runs/laptop again, on 200
+items a family of scenes that no tuning has seen (RL's own figures stay those of the report). Exit
+code 1 when a figure is missed. Memory is the summed PSS of the process tree, sampled twice a
+second.
 """
 
 import argparse
