@@ -56,7 +56,8 @@ def test_own_rows_are_checked_trained_on_and_asked(begun: Path) -> None:
     picture = next((begun / "images").rglob("*.png"))
     asked = ("--mode", "nothink", "--image", picture, "What is this?")
     answer = pellucid("chat", "mine", *asked, cwd=begun)
-    assert answer.returncode == 0 or "got no answer" in answer.stderr, answer.stderr
+    # One epoch on other questions: it may find no end or no form, and says so in one line.
+    assert answer.returncode == 0 or "'What is this?' got " in answer.stderr, answer.stderr
     assert "Traceback" not in answer.stderr
 
 
