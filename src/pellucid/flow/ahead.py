@@ -5,7 +5,6 @@ tells (`recipe/rules.py`), and what only a trained model can show.
 """
 
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 
 from pellucid.base.errors import Problem, UserError
 from pellucid.flow.job import Job
@@ -28,9 +27,10 @@ def look_ahead(recipe: Recipe, wanted: Sequence[Job], artifacts: Mapping[str, Ar
     """
     types = {job.type for job in wanted}
     adapted = any(lora for stage in recipe.train.stages for _, lora in stage.lora or ())
-    if "train" in types and adapted and find_spec("peft") is None:
-        fix = "pip install 'pellucid[lora]'"
-        raise UserError(Problem("train.stages[].lora", "set", "needs peft", fix))
+    if "train" in types and adapted:
+        from pellucid.train.lora import library
+
+        library()
     if "eval" in types:
         _check_tasks(recipe.eval, artifacts)
     if "rl" in types and recipe.rl:
@@ -53,12 +53,13 @@ def _check_tasks(options: EvalOptions, artifacts: Mapping[str, Artifact]) -> Non
 
 
 def _check_golds(field: str, name: str, artifacts: Mapping[str, Artifact]) -> None:
-    from pellucid import store
+    from pellucid.flow.stores import store_of
+    from pellucid.store import read_mix
 
     mix = artifacts.get(f"mix.{name}")
     if mix is None:
         return
-    stores = store.open(*(one.path for one in artifacts.values() if one.manifest.type == "data"))
-    if not any(stores.get(row.id).answer for row in store.read_mix(mix.path).rows):
+    stores = store_of(artifacts)
+    if not any(stores.get(row.id).answer for row in read_mix(mix.path).rows):
         rule, fix = "has no record with a gold answer", "take records that have one"
         raise UserError(Problem(field, name, rule, fix))

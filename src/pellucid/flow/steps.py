@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pellucid.base.errors import Problem, UserError
 from pellucid.base.hashing import hash_file, hash_json
@@ -20,10 +20,6 @@ from pellucid.recipe.model import ModelOptions
 from pellucid.recipe.release import ReleaseOptions
 from pellucid.recipe.rl import RlOptions
 from pellucid.recipe.train import Stage as StageOptions
-from pellucid.schema.artifact import Artifact
-
-if TYPE_CHECKING:
-    from pellucid.store import Store
 
 VERSION = 3
 """Of the jobs whose work is wired here and nowhere else (init, release)."""
@@ -223,13 +219,14 @@ class Stage:
 
     def __call__(self, work: Work) -> None:
         """Fill the folder."""
+        from pellucid.flow.stores import store_of
         from pellucid.train.stage import train_stage
 
         held = self.options.validation
         train_stage(
             self.options,
             mix_folder=work.parents[f"mix.{self.options.mix}"].path,
-            stores=_open_stores(work.parents),
+            stores=store_of(work.parents),
             checkpoint=checkpoint_folder(work.parents[self.checkpoint]),
             folder=work.folder,
             seed=self.seed,
@@ -253,13 +250,14 @@ class Reinforce:
 
     def __call__(self, work: Work) -> None:
         """Fill the folder."""
+        from pellucid.flow.stores import store_of
         from pellucid.rl.loop import train_rl
 
         probe = self.options.probe
         train_rl(
             self.options,
             mix_folder=work.parents[f"mix.{self.options.mix}"].path,
-            stores=_open_stores(work.parents),
+            stores=store_of(work.parents),
             checkpoint=checkpoint_folder(work.parents[self.checkpoint]),
             folder=work.folder,
             seed=self.seed,
@@ -312,6 +310,7 @@ def _evaluate(
     from pellucid.eval.run import evaluate
     from pellucid.flow.stores import stores_of
     from pellucid.infer.engine import Engine
+    from pellucid.infer.forked import spread
 
     now = eval_scorer_hashes(told.options)
     edited = sorted(name for name in now if told.scorers.get(name) != now[name])
@@ -323,7 +322,7 @@ def _evaluate(
     evaluate(
         told.options,
         stores=stores_of(work.parents),
-        generator=engine,
+        generator=spread(engine),
         alone=engine.resized(slots=1),
         checkpoint=name,
         checkpoint_hash=content_hash,
@@ -344,9 +343,3 @@ class Release:
         from pellucid.flow.gate import judge
 
         judge(self.options, self.checkpoint, self.seed, work)
-
-
-def _open_stores(parents: Mapping[str, Artifact]) -> "Store":
-    from pellucid import store
-
-    return store.open(*(item.path for item in parents.values() if item.manifest.type == "data"))

@@ -18,6 +18,17 @@ def stores_of(artifacts: Mapping[str, Artifact]) -> dict[str, Store]:
     }
 
 
+def store_of(artifacts: Mapping[str, Artifact]) -> Store:
+    """All record stores as one."""
+    stores = [one for one in artifacts.values() if one.manifest.type == "data"]
+    return _joined(tuple((one.path, one.hash) for one in stores))
+
+
 @lru_cache(maxsize=64)
 def _opened(path: Path, content_hash: str) -> Store:
     return store.open(path)
+
+
+@lru_cache(maxsize=2)
+def _joined(stores: tuple[tuple[Path, str], ...]) -> Store:
+    return store.open(*(path for path, _ in stores))

@@ -147,6 +147,21 @@ class Engine:
         return self._model_id
 
     @property
+    def device(self) -> str:
+        """Where it runs."""
+        return self._device
+
+    @property
+    def slots(self) -> int:
+        """Answers generated side by side."""
+        return len(self._seats)
+
+    @property
+    def cache_bytes(self) -> int:
+        """Memory of the keys and values of all slots."""
+        return self._slots.cache_bytes
+
+    @property
     def active(self) -> int:
         """Slots in use."""
         return sum(seat is not None for seat in self._seats)

@@ -61,6 +61,11 @@ class Slots:
         vocabulary = model.get_output_embeddings().weight.shape[0]
         self._banned = torch.tensor(banned(renderer, vocabulary), device=device)
 
+    @property
+    def cache_bytes(self) -> int:
+        """Memory of all keys and values."""
+        return int(self._cache.keys.nbytes + self._cache.values.nbytes)
+
     def prefill(self, slot: int, example: Example) -> Float[Tensor, "1 v"]:
         """Write a prompt into a slot; the logits of its first answer token."""
         ids = torch.from_numpy(example.ids)[None].to(self._device)

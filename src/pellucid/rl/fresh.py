@@ -58,7 +58,7 @@ def ask(
         folder: of the chunks.
     """
     prompts = [Prompt(number, one.record, one.mode) for number, one in enumerate(entries)]
-    engine, rows = setting.engine(longest(entries)), list[Fresh]()
+    generator, rows = setting.generator(longest(entries)), list[Fresh]()
     progress = Progress(purpose, len(prompts))
     chunks = [
         (folder / f"{at:05d}.jsonl", prompts[start : start + CHUNK])
@@ -67,7 +67,7 @@ def ask(
     # One stream over all chunks: none waits for the longest answer of the one before.
     left = [prompt for path, some in chunks if not path.exists() for prompt in some]
     asked = requests(setting.options, left, samples, purpose, setting.stores, setting.seed)
-    answered = engine.generate(asked)
+    answered = generator.generate(asked)
     for path, some in chunks:
         if not path.exists():
             _write(path, _answers(setting, some, samples, answered))

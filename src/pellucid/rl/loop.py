@@ -137,9 +137,10 @@ class Batcher:
         setting = self._setting
         path = path_of(setting.folder, number)
         if not path.exists():
-            prompts, engine = self._prompts.batch(number), setting.engine(self._prompts.longest)
+            prompts = self._prompts.batch(number)
+            generator = setting.generator(self._prompts.longest)
             where = (setting.seed, path, setting.own)
-            roll_out(self._options, prompts, setting.stores, engine, *where)
+            roll_out(self._options, prompts, setting.stores, generator, *where)
         samples = read_samples(path)
         if number == 0:
             _refuse_uncounted(path, samples, weights(self._options.rewards))

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pellucid.infer.engine import Engine
+from pellucid.infer.forked import spread
 from pellucid.model.checkpoint import Loaded
 from pellucid.model.processor import Processor
 from pellucid.recipe.rl import RlOptions
 from pellucid.rl.rewards.own import Own
+from pellucid.schema.ports import Generator
 from pellucid.store import Store
 
 
@@ -38,8 +40,8 @@ class Setting:
         """Longest sequence of the model."""
         return int(self.loaded.model.config.text_config.max_position_embeddings)
 
-    def engine(self, longest: int) -> Engine:
-        """An engine on the live weights; made per use, so that its memory is free in between.
+    def generator(self, longest: int) -> Generator:
+        """What answers with the live weights; made per use, so that its memory is free in between.
 
         Args:
             longest: tokens of the longest prompt that it will be asked.
@@ -47,4 +49,6 @@ class Setting:
         model, renderer = self.loaded
         context = longest + self.options.max_new_tokens
         processor = Processor(renderer)
-        return Engine(model, processor, self.slots, context, "policy", self.device, self.dtype)
+        return spread(
+            Engine(model, processor, self.slots, context, "policy", self.device, self.dtype)
+        )

@@ -39,7 +39,7 @@ def adapt(modules: Mapping[str, nn.Module], lora: LoraModules | None, seed: int)
 
 
 def _adapt(module: nn.Module, name: str, options: Lora, seed: int) -> None:
-    peft = _peft()
+    peft = library()
     module.requires_grad_(False)
     targets = [matrix.removesuffix(".weight") for matrix in hidden_matrices(module)]
     config = peft.LoraConfig(
@@ -66,7 +66,7 @@ def merge(modules: Mapping[str, nn.Module], lora: LoraModules | None) -> None:
 
 
 def _merge(module: nn.Module) -> None:
-    layers = _peft().tuners.lora.LoraLayer
+    layers = library().tuners.lora.LoraLayer
     for path, layer in list(module.named_modules()):
         if isinstance(layer, layers):
             layer.merge(adapter_names=[_OURS])
@@ -74,7 +74,12 @@ def _merge(module: nn.Module) -> None:
             setattr(module.get_submodule(parent), last, layer.get_base_layer())
 
 
-def _peft() -> Any:
+def library() -> Any:
+    """peft, which is not among what every installation brings.
+
+    Raises:
+        UserError: it is not installed.
+    """
     try:
         import peft
     except ImportError as error:

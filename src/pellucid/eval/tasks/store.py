@@ -9,14 +9,15 @@ source's training records.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from pellucid.base.errors import Problem, UserError
 from pellucid.base.seeds import derive
 from pellucid.eval.tasks.base import Item
 from pellucid.recipe.eval import StoreTask
-from pellucid.schema.record import Answer, ImageRef, Part, Record, Turn
+from pellucid.schema.record import Answer, ImageRef, Part, Record, Split, Turn
 from pellucid.score import KINDS, Checked, own_scorer, scorer_for
 from pellucid.store import Store
 
@@ -34,8 +35,7 @@ def items(name: str, options: StoreTask, store: Store, seed: int) -> list[Item]:
         UserError: no record has a gold answer, no scorer checks one of them, or the user's own is
             not there.
     """
-    found = store.records(split=options.split, tasks=options.tasks)
-    records = [record for record in found if record.answer is not None]
+    records = _with_golds(store, options.split, tuple(options.tasks))
     _refuse(name, options, records)
     guesses = majorities(store)
     own = own_of(name, options, [one.answer for one in records if one.answer])
@@ -48,7 +48,14 @@ def items(name: str, options: StoreTask, store: Store, seed: int) -> list[Item]:
     return [item for item in chosen if item.id in kept]
 
 
-def _refuse(name: str, options: StoreTask, records: list[Record]) -> None:
+@lru_cache(maxsize=16)
+def _with_golds(store: Store, split: Split, tasks: tuple[str, ...]) -> tuple[Record, ...]:
+    """Records that have a gold answer; kept, since every checkpoint is asked the same."""
+    found = store.records(split=split, tasks=tasks)
+    return tuple(record for record in found if record.answer is not None)
+
+
+def _refuse(name: str, options: StoreTask, records: Sequence[Record]) -> None:
     field = f"eval.tasks.{name}"
     if not records:
         of_tasks = f"task {', '.join(options.tasks)}" if options.tasks else "a gold answer"
