@@ -5,14 +5,24 @@ A new strategy needs a row in `OPTIONS`.
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from pellucid.model.vision import STRATEGIES, patchify
+from pellucid.model.vision.stitch import stitch, stitched_tokens
 from pellucid.prompt.plan import PLANNERS, plan
-from pellucid.prompt.plan.multi_crop import origins
-from pellucid.recipe.model import DynamicImages, MultiCropImages, Siglip2Images
+from pellucid.prompt.plan.crops import origins
+from pellucid.recipe.model import (
+    DynamicImages,
+    DynamicS2Images,
+    ImageOptions,
+    MultiCropImages,
+    MultiCropS2Images,
+    S2Images,
+    Siglip2Images,
+)
 
 QUICK = settings(deadline=None, max_examples=40, derandomize=True)
 PATCH = 8
@@ -20,7 +30,11 @@ OPTIONS = {
     "dynamic": DynamicImages(min_patches=6, max_patches=40),
     "siglip2": Siglip2Images(max_patches=30),
     "multi_crop": MultiCropImages(crop_px=32, max_tokens=80),
+    "s2": S2Images(tile_px=16, scales_px=(16, 32, 64)),
+    "dynamic_s2": DynamicS2Images(tile_px=16, scales_px=(16, 32), max_tokens=27),
+    "multi_crop_s2": MultiCropS2Images(crop_px=50, tile_px=16, scales_px=(32, 64), max_tokens=50),
 }
+SEVERAL = sorted(kind for kind, options in OPTIONS.items() if options.scales > 1)
 kinds = pytest.mark.parametrize("kind", sorted(OPTIONS))
 
 
@@ -46,6 +60,75 @@ def test_what_is_promised_is_made(kind: str, width: int, height: int) -> None:
     assert 1 <= planned.tokens <= options.most_tokens(PATCH)
     assert planned.patches <= options.most_patches(PATCH)
     assert -1 <= patches.min() and patches.max() <= 1
+    views = torch.tensor(planned.grids(options.scales))
+    made = torch.from_numpy(patches)
+    if options.scales > 1:
+        made = stitch(made, views, options.scales, options.merged)
+        assert sum(stitched_tokens(views, options.scales, options.merged)) == len(made)
+    assert made.shape == (planned.tokens, options.scales * 3 * PATCH**2)
+
+
+def sloped(width: int, height: int) -> Image.Image:
+    """Red rises from left to right and green from top to bottom, from 0 to 1."""
+    across, down = (np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height
+    pixels = np.zeros((height, width, 3))
+    pixels[..., 0], pixels[..., 1] = across, down[:, None]
+    return Image.fromarray((255 * pixels).round().astype(np.uint8))
+
+
+def seen(options: ImageOptions, picture: Image.Image) -> np.ndarray:
+    """(tokens, scales, 2): mean red and green that each token sees at each scale."""
+    planned = plan(options, PATCH, *picture.size)
+    patches = (patchify(options, PATCH, picture, planned) + 1) / 2
+    colours = torch.from_numpy(patches.reshape(len(patches), -1, 3).mean(1)[:, :2])
+    views = torch.tensor(planned.grids(options.scales))
+    stitched = stitch(colours, views, options.scales, options.merged)
+    return stitched.reshape(len(stitched), options.scales, 2).numpy()
+
+
+@pytest.mark.parametrize("kind", ["s2", "dynamic_s2"])
+@QUICK
+@given(width=st.integers(16, 150), height=st.integers(16, 150))
+def test_a_token_sees_one_place_at_every_scale(kind: str, width: int, height: int) -> None:
+    options = OPTIONS[kind]
+    planned = plan(options, PATCH, width, height)
+    found = seen(options, sloped(width, height))
+    merged = planned.views[0] if options.merged == "first" else planned.views[-1]
+    rows, cols = merged.down * merged.rows, merged.across * merged.cols
+    down, across = np.divmod(np.arange(rows * cols), cols)
+    placed = np.stack([(across + 0.5) / cols, (down + 0.5) / rows], axis=-1)
+    own = 0 if options.merged == "first" else -1
+    assert np.allclose(found[:, own], placed, atol=0.02), "its own scale, in reading order"
+    sides = [2, 4, 8] if kind == "s2" else [2, 4]
+    for scale, side in enumerate(sides):
+        # Averaged to fewer cells the place is the same; spread to more, it is right to half a cell.
+        cells = np.array([side / cols, side / rows])
+        within = np.where(cells % 1 == 0, 0.02, 0.5 / side + 0.02)
+        assert (np.abs(found[:, scale] - placed) <= within).all(), f"scale {scale}"
+
+
+def test_crops_are_seen_one_after_the_other_at_every_scale() -> None:
+    options = OPTIONS["multi_crop_s2"]
+    found = seen(options, sloped(100, 50))  # two crops side by side, of 4 x 4 tokens each
+    assert found.shape == (32, 2, 2)
+    down, across = np.divmod(np.arange(16), 4)
+    left = np.stack([(across + 0.5) / 8, (down + 0.5) / 4], axis=-1)
+    for scale in range(2):
+        assert np.allclose(found[:16, scale], left, atol=0.02)
+        assert np.allclose(found[16:, scale], left + [0.5, 0], atol=0.02)
+
+
+@pytest.mark.parametrize("kind", SEVERAL)
+def test_an_average_is_by_area(kind: str) -> None:
+    options = OPTIONS[kind]
+    planned = plan(options, PATCH, 90, 70)
+    views = torch.tensor(planned.grids(options.scales))
+    features = torch.randn(planned.patches, 5, dtype=torch.float64)
+    stitched = stitch(features, views, options.scales, options.merged)
+    assert stitched.shape == (planned.tokens, 5 * options.scales)
+    own = slice(0, 5) if options.merged == "first" else slice(-5, None)
+    tokens = stitched[:, own]
+    assert len({tuple(row) for row in tokens.tolist()}) == planned.tokens, "none is lost or twice"
 
 
 @QUICK

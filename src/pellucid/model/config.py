@@ -38,6 +38,10 @@ class PellucidConfig(PreTrainedConfig):
     """Which hidden state of the tower is projected: -1 is the last layer's, before its norm."""
     projector: str = "mlp2x_gelu"
     """Name of the projector."""
+    feature_scales: int = 1
+    """Scales at which a token is seen; the projector gets their features side by side."""
+    merged_scale: str = "first"
+    """Which scale's patches are the tokens: `first` or `last`."""
     tie_word_embeddings: bool = False
     """Always False here: whether the head shares the embedding is the decoder's own matter."""
 
@@ -88,4 +92,6 @@ def config_for(
         image_token_id=image_token_id,
         feature_layer=vision.feature_layer,
         projector=options.projector.kind,
+        feature_scales=options.images.scales,
+        merged_scale=options.images.merged,
     )

@@ -56,7 +56,7 @@ class PellucidImageProcessor(BaseImageProcessor):
         """Patches of all pictures.
 
         Returns:
-            `pixel_values` float32 (p, c), `image_grids` int64 (n, 2), and `image_tokens`, the
+            `pixel_values` float32 (p, c), `image_grids` int64 (n, 2 or 4), and `image_tokens`, the
             placeholders that each picture needs.
         """
         options = _OPTIONS.validate_python(self.images)
@@ -66,7 +66,7 @@ class PellucidImageProcessor(BaseImageProcessor):
             patchify(options, self.patch_px, picture, each)
             for picture, each in zip(pictures, plans, strict=True)
         ]
-        grids = [(view.rows, view.cols) for each in plans for view in each.views]
+        grids = [grid for each in plans for grid in each.grids(options.scales)]
         data = {
             "pixel_values": np.concatenate(patches),
             "image_grids": np.array(grids, dtype=np.int64),

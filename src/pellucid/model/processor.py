@@ -29,8 +29,9 @@ class Example:
     """Which ids are targets of the loss."""
     patches: Float32[np.ndarray, "p c"]
     """Patches of all images in order of appearance; no rows when there is no image."""
-    grids: Int64[np.ndarray, "n 2"]
-    """Rows and columns of each view; their products add up to p."""
+    grids: Int64[np.ndarray, "n g"]
+    """Rows and columns of each view, whose products add up to p; with several scales (g = 4), then
+    rows and columns of the tiles that it is one of."""
 
 
 @final
@@ -59,12 +60,13 @@ class Processor:
             for index, each in zip(rendered.images, rendered.plans, strict=True)
         }
         empty = np.zeros((0, 3 * self.renderer.patch_px**2), dtype=np.float32)
-        views = [(view.rows, view.cols) for each in rendered.plans for view in each.views]
+        scales = self.renderer.images.scales
+        views = [grid for each in rendered.plans for grid in each.grids(scales)]
         return Example(
             ids=ids,
             supervised=np.array(rendered.supervised, dtype=np.bool_),
             patches=np.concatenate([empty, *(cut[index] for index in rendered.images)]),
-            grids=np.array(views, dtype=np.int64).reshape(-1, 2),
+            grids=np.array(views, dtype=np.int64).reshape(-1, 2 if scales == 1 else 4),
         )
 
     def _patches(self, data: bytes, expected: Plan, name: str) -> Float32[np.ndarray, "p c"]:

@@ -31,6 +31,7 @@ from pellucid.model.config import PellucidConfig
 from pellucid.model.projector import PROJECTORS
 from pellucid.model.rounding import spare
 from pellucid.model.segments import segment_positions
+from pellucid.model.vision.stitch import stitch, stitched_tokens
 from pellucid.model.vision.tower import VisionTower
 
 DECODERS: Mapping[str, type[PreTrainedModel]] = {"phi3": Phi3ForCausalLM}
@@ -58,7 +59,8 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if config.text_config._attn_implementation is None:
             config.text_config._attn_implementation = attention.NAME
         super().__init__(config)
-        widths = config.vision_config.hidden_size, config.text_config.hidden_size
+        seen = config.vision_config.hidden_size * config.feature_scales
+        widths = seen, config.text_config.hidden_size
         self.vision = VisionTower(config.vision_config, config.feature_layer)
         self.projector = pick(PROJECTORS, config.projector, "config.projector")(*widths)
         kind = config.text_config.model_type
@@ -78,16 +80,27 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
         return self.decoder.get_output_embeddings()
 
     def features(
-        self, pixel_values: Float[Tensor, "p c"], image_grids: Int64[Tensor, "n 2"]
-    ) -> Float[Tensor, "p d"]:
-        """Projected features of every patch of a batch, in the order of the patches."""
-        return self.projector(self.vision(pixel_values, image_grids))
+        self, pixel_values: Float[Tensor, "p c"], image_grids: Int64[Tensor, "n g"]
+    ) -> Float[Tensor, "f d"]:
+        """Projected features of a batch: one per patch, in their order.
+
+        With several scales there is one per patch of the merged scale (see `vision.stitch`), and
+        `image_grids` has four columns.
+        """
+        features = self.vision(pixel_values, image_grids[:, :2].contiguous())
+        if self.config.feature_scales > 1:
+            features = stitch(features, image_grids, *self._scales)
+        return self.projector(features)
+
+    @property
+    def _scales(self) -> tuple[int, Any]:
+        return self.config.feature_scales, self.config.merged_scale
 
     def embed(
         self,
         input_ids: Int64[Tensor, "b t"],
         pixel_values: Float[Tensor, "p c"] | None = None,
-        image_grids: Int64[Tensor, "n 2"] | None = None,
+        image_grids: Int64[Tensor, "n g"] | None = None,
     ) -> Float[Tensor, "b t d"]:
         """Token embeddings, with image features in place of the placeholders, in reading order.
 
@@ -192,20 +205,22 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
     def get_image_features(
         self,
         pixel_values: Float[Tensor, "p c"],
-        image_grids: Int64[Tensor, "n 2"],
+        image_grids: Int64[Tensor, "n g"],
         **kwargs: Any,
     ) -> BaseModelOutputWithPooling:
-        """Features split by image, in `pooler_output`; `generate` calls this before prefill."""
+        """Features split by view, in `pooler_output`; `generate` calls this before prefill."""
         features = self.features(pixel_values, image_grids)
-        return BaseModelOutputWithPooling(
-            pooler_output=list(features.split(image_grids.prod(1).tolist()))
+        several = self.config.feature_scales > 1
+        sizes = (
+            stitched_tokens(image_grids, *self._scales) if several else image_grids.prod(1).tolist()
         )
+        return BaseModelOutputWithPooling(pooler_output=list(features.split(sizes)))
 
     def forward(
         self,
         input_ids: Int64[Tensor, "b t"] | None = None,
         pixel_values: Float[Tensor, "p c"] | None = None,
-        image_grids: Int64[Tensor, "n 2"] | None = None,
+        image_grids: Int64[Tensor, "n g"] | None = None,
         attention_mask: Tensor | None = None,
         position_ids: Int64[Tensor, "_ t"] | None = None,
         past_key_values: Any = None,
@@ -222,7 +237,7 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
         Args:
             input_ids: tokens; or give `inputs_embeds`.
             pixel_values: packed patches of all images of all rows, in reading order.
-            image_grids: rows and columns of each image.
+            image_grids: rows and columns of each view; see `features`.
             attention_mask: see `hidden`.
             position_ids: see `hidden`.
             past_key_values: see `hidden`.

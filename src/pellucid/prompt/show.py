@@ -4,6 +4,7 @@ Text cannot steer the terminal: every character that does not print is spelt out
 """
 
 from collections.abc import Iterator
+from itertools import groupby
 
 from pellucid.prompt.plan.base import Plan
 from pellucid.prompt.render import Renderer
@@ -45,8 +46,18 @@ def _runs(rendered: Rendered, renderer: Renderer) -> Iterator[tuple[bool, str]]:
 
 
 def _image(plan: Plan) -> str:
-    grids = " + ".join(f"{view.cols}x{view.rows}" for view in plan.views)
+    alike = [(view, len(list(some))) for view, some in groupby(plan.views)]
+    grids = " + ".join(_times(count, f"{view.cols}x{view.rows}") for view, count in alike)
     return f"[image {grids} = {plan.tokens} tokens]"
+
+
+def _times(count: int, grid: str) -> str:
+    """A grid that stands several times in a row.
+
+    >>> _times(4, "24x24"), _times(1, "24x24")
+    ('4 of 24x24', '24x24')
+    """
+    return grid if count == 1 else f"{count} of {grid}"
 
 
 def _printable(text: str) -> str:

@@ -1,13 +1,25 @@
 """Slice `model`: what is built, from a seed or from a checkpoint."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from pellucid.recipe.base import Options
 
 
-class OneView(Options):
+class Scaled(Options):
+    """What strategies have in common; those that see a picture at several scales say more."""
+
+    merged: ClassVar[Literal["first", "last"]] = "first"
+    """Which scale's patches are the tokens; the features of the others are averaged to them."""
+
+    @property
+    def scales(self) -> int:
+        """Scales at which a token is seen; its features stand side by side."""
+        return 1
+
+
+class OneView(Scaled):
     """What strategies with one view have in common: a patch is a token."""
 
     max_patches: int = Field(256, ge=1)
@@ -36,7 +48,7 @@ class Siglip2Images(OneView):
     kind: Literal["siglip2"] = "siglip2"
 
 
-class MultiCropImages(Options):
+class MultiCropImages(Scaled):
     """Square crops at native size, side by side or overlapping (row 2 of the report's Table 1)."""
 
     kind: Literal["multi_crop"] = "multi_crop"
@@ -55,8 +67,97 @@ class MultiCropImages(Options):
         return self.most_tokens(patch_px)
 
 
+class S2Images(Scaled):
+    """S2 (arXiv 2403.13043): the picture as squares of several sizes, cut into tiles of one size.
+
+    What the tower makes of the larger squares is averaged to the patches of the smallest.
+    """
+
+    kind: Literal["s2"] = "s2"
+    tile_px: int = Field(384, ge=2)
+    """Side of a tile, a multiple of the patch side."""
+    scales_px: tuple[int, ...] = Field((384, 768, 1152), min_length=2)
+    """Sides of the squares, from the smallest; multiples of the tile's side."""
+
+    @property
+    def scales(self) -> int:
+        """Scales at which a token is seen."""
+        return len(self.scales_px)
+
+    def most_tokens(self, patch_px: int) -> int:
+        """Tokens of every image."""
+        return (self.scales_px[0] // patch_px) ** 2
+
+    def most_patches(self, patch_px: int) -> int:
+        """Patches that the tower reads of every image."""
+        return sum((side // patch_px) ** 2 for side in self.scales_px)
+
+
+class DynamicS2Images(Scaled):
+    """S2 whose last scale is a grid of tiles near the picture's shape (row 1 of Table 1)."""
+
+    kind: Literal["dynamic_s2"] = "dynamic_s2"
+    merged: ClassVar[Literal["first", "last"]] = "last"
+    tile_px: int = Field(384, ge=2)
+    """Side of a tile, a multiple of the patch side."""
+    scales_px: tuple[int, ...] = Field((384, 768), min_length=1)
+    """Sides of the squares before the grid, from the smallest; multiples of the tile's side."""
+    max_tokens: int = Field(3096, ge=1)
+    """At most as many tiles in the grid as this holds whole."""
+
+    @property
+    def scales(self) -> int:
+        """Scales at which a token is seen, the grid included."""
+        return len(self.scales_px) + 1
+
+    def most_tokens(self, patch_px: int) -> int:
+        """Tokens of the largest image."""
+        each = (self.tile_px // patch_px) ** 2
+        return max(self.max_tokens // each, 1) * each
+
+    def most_patches(self, patch_px: int) -> int:
+        """Patches that the tower reads of the largest image."""
+        squares = sum((side // patch_px) ** 2 for side in self.scales_px)
+        return squares + self.most_tokens(patch_px)
+
+
+class MultiCropS2Images(Scaled):
+    """Large crops, and S2 on each of them (row 3 of Table 1)."""
+
+    kind: Literal["multi_crop_s2"] = "multi_crop_s2"
+    crop_px: int = Field(1536, ge=2)
+    """Side of a crop at native size."""
+    tile_px: int = Field(384, ge=2)
+    """Side of a tile, a multiple of the patch side."""
+    scales_px: tuple[int, ...] = Field((384, 768, 1536), min_length=2)
+    """Sides of the squares that a crop becomes, from the smallest; multiples of the tile's side."""
+    max_tokens: int = Field(2048, ge=1)
+    """At most as many crops as this holds whole; larger images are scaled down until they do."""
+
+    @property
+    def scales(self) -> int:
+        """Scales at which a token is seen."""
+        return len(self.scales_px)
+
+    def most_tokens(self, patch_px: int) -> int:
+        """Tokens of the largest image."""
+        each = (self.scales_px[0] // patch_px) ** 2
+        return max(self.max_tokens // each, 1) * each
+
+    def most_patches(self, patch_px: int) -> int:
+        """Patches that the tower reads of the largest image."""
+        crops = self.most_tokens(patch_px) // (self.scales_px[0] // patch_px) ** 2
+        return crops * sum((side // patch_px) ** 2 for side in self.scales_px)
+
+
 ImageOptions = Annotated[
-    DynamicImages | Siglip2Images | MultiCropImages, Field(discriminator="kind")
+    DynamicImages
+    | Siglip2Images
+    | MultiCropImages
+    | S2Images
+    | DynamicS2Images
+    | MultiCropS2Images,
+    Field(discriminator="kind"),
 ]
 
 

@@ -4,13 +4,13 @@ Each rule is a generator of `Problem`s over a valid `Recipe`; a new rule is one 
 `RULES`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from pellucid.base.errors import Problem
 from pellucid.base.lookup import unknown
 from pellucid.recipe import gate_rules, held_out, rl_rules
 from pellucid.recipe.data import PictureScene, SceneOptions
-from pellucid.recipe.model import ImageOptions
+from pellucid.recipe.model import ImageOptions, OneView
 from pellucid.recipe.recipe import Recipe
 from pellucid.recipe.train import Modules, Schedule, Stage
 
@@ -161,7 +161,7 @@ def model(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _images(images: ImageOptions, patch_px: int) -> Iterator[Problem]:
-    """Budgets in order; crops of whole patches, and one of them within the budget."""
+    """Budgets in order; whole patches, tiles and squares; one crop or tile within the budget."""
     if images.kind == "dynamic" and images.min_patches > images.max_patches:
         yield Problem(
             "model.images.min_patches",
@@ -169,14 +169,31 @@ def _images(images: ImageOptions, patch_px: int) -> Iterator[Problem]:
             f"exceeds model.images.max_patches={images.max_patches}",
             "lower the first or raise the second",
         )
-    if images.kind != "multi_crop":
+    if isinstance(images, OneView):
         return
-    if images.crop_px % patch_px:
+    if images.kind == "multi_crop":
+        field, side, least = "crop_px", images.crop_px, images.crop_px
+    else:
+        field, side = "tile_px", images.tile_px
+        least = side if images.kind == "dynamic_s2" else images.scales_px[0]
+    if side % patch_px:
         rule = f"is no multiple of model.vision.patch_px={patch_px}"
-        yield Problem("model.images.crop_px", images.crop_px, rule, "choose a multiple")
-    elif (each := (images.crop_px // patch_px) ** 2) > images.max_tokens:
-        rule = f"is under the {each} tokens of one crop"
+        yield Problem(f"model.images.{field}", side, rule, "choose a multiple")
+    elif images.kind != "s2" and (each := (least // patch_px) ** 2) > images.max_tokens:
+        rule = f"is under the {each} tokens of one {field.removesuffix('_px')}"
         yield Problem("model.images.max_tokens", images.max_tokens, rule, "raise it")
+    if images.kind != "multi_crop":
+        yield from _squares(images.scales_px, side)
+
+
+def _squares(sides: Sequence[int], tile: int) -> Iterator[Problem]:
+    """Squares of whole tiles, each larger than the one before."""
+    if any(side < 1 or side % tile for side in sides):
+        rule = f"are not all multiples of model.images.tile_px={tile}"
+        yield Problem("model.images.scales_px", list(sides), rule, "choose multiples")
+    elif list(sides) != sorted(set(sides)):
+        rule, fix = "do not rise", "begin with the smallest, and name none twice"
+        yield Problem("model.images.scales_px", list(sides), rule, fix)
 
 
 def evaluation(recipe: Recipe) -> Iterator[Problem]:

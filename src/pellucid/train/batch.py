@@ -27,8 +27,8 @@ class Batch:
     """Length of each example, in order; they sum to T."""
     patches: Float[Tensor, "P c"]
     """Patches of all images, in the order of their placeholders."""
-    grids: Int64[Tensor, "I 2"]
-    """Rows and columns of each image, on the CPU."""
+    grids: Int64[Tensor, "I g"]
+    """What `Example.grids` says of each view, on the CPU."""
     sources: Int64[Tensor, " n"]
     """Positions that predict a supervised token."""
     targets: Int64[Tensor, " n"]

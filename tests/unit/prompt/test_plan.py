@@ -11,10 +11,18 @@ from transformers.models.siglip2.image_processing_pil_siglip2 import (
 
 from pellucid.base.errors import UserError
 from pellucid.prompt.plan import Plan, View, plan
+from pellucid.prompt.plan.crops import origins
 from pellucid.prompt.plan.dynamic import dynamic
 from pellucid.prompt.plan.grids import largest_grid
-from pellucid.prompt.plan.multi_crop import origins
-from pellucid.recipe.model import DynamicImages, MultiCropImages, Siglip2Images
+from pellucid.prompt.plan.s2 import tile_grid
+from pellucid.recipe.model import (
+    DynamicImages,
+    DynamicS2Images,
+    MultiCropImages,
+    MultiCropS2Images,
+    S2Images,
+    Siglip2Images,
+)
 
 QUICK = settings(deadline=None, max_examples=50, derandomize=True)
 PUBLISHED = [
@@ -154,3 +162,59 @@ def test_crops_cover_the_image_within_the_budget(width, height, most, crops):
     # The shape is kept to a pixel.
     wide, tall = got.width / width, got.height / height
     assert abs(wide - tall) * min(width, height) <= 1 + 1e-9
+
+
+def tiles(down, across):
+    return (View(24, 24, down, across),) * (down * across)
+
+
+SQUARES = (*tiles(1, 1), *tiles(2, 2))
+
+
+def test_s2_by_hand():
+    for size in ((640, 480), (30, 3000)):
+        got = plan(S2Images(), 16, *size)
+        assert got.views == (*SQUARES, *tiles(3, 3))
+        assert (got.tokens, got.patches) == (576, 14 * 576)
+
+
+@pytest.mark.parametrize(
+    ("size", "down", "across"),
+    [
+        ((640, 480), 1, 1),  # a second column would enlarge it
+        ((1280, 720), 1, 2),  # 16:9 is nearer to 2:1 than to 3:1, and two rows do not fit
+        ((1920, 1080), 1, 2),  # |16/9 - 2| is the least that five tiles allow
+        ((1000, 1000), 2, 2),  # of 1 x 1 and 2 x 2, the larger
+        ((800, 3000), 4, 1),  # 4/15 is nearer to 1/4 than to 1/5
+        ((10, 10), 1, 1),
+    ],
+)
+def test_dynamic_s2_by_hand(size, down, across):
+    got = plan(DynamicS2Images(), 16, *size)
+    assert (got.width, got.height) == (384 * across, 384 * down)
+    assert got.views == (*SQUARES, *tiles(down, across))
+    assert got.tokens == 576 * down * across <= 3096
+    assert got.patches == got.tokens + 5 * 576
+
+
+@pytest.mark.parametrize(("size", "crops"), [((1280, 720), 1), ((1920, 1080), 2), ((9000, 900), 3)])
+def test_multi_crop_s2_by_hand(size, crops):
+    got = plan(MultiCropS2Images(), 16, *size)
+    assert got.views == (*SQUARES, *tiles(4, 4)) * crops
+    assert got.tokens == 576 * crops <= 2048
+    assert got.patches == 21 * 576 * crops
+
+
+@QUICK
+@given(width=SIDES, height=SIDES, most=st.integers(1, 12))
+def test_no_other_grid_is_nearer_to_the_shape(width, height, most):
+    down, across = tile_grid(width, height, 96, most)
+    assert down * across <= most
+    assert down == 1 or down * 96 <= height
+    assert across == 1 or across * 96 <= width
+    off = abs(Fraction(width, height) - Fraction(across, down))
+    for rows in range(1, max(height // 96, 1) + 1):
+        for cols in range(1, max(width // 96, 1) + 1):
+            if rows * cols <= most:
+                other = abs(Fraction(width, height) - Fraction(cols, rows))
+                assert other > off or (other == off and rows * cols <= down * across)

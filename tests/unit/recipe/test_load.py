@@ -13,6 +13,8 @@ from pellucid.recipe import Recipe, dump, json_schema, load
 from pellucid.recipe.base import Options
 from pellucid.recipe.load import SHIPPED, validate
 
+HOME = Path(__file__).resolve().parents[3]
+
 NAMES = sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
@@ -300,6 +302,13 @@ def test_a_source_that_nothing_uses_is_told(tmp_path: Path) -> None:
         ("{kind: multi_crop, crop_px: 100}", r"crop_px=100 is no multiple of .*patch_px=16"),
         ("{kind: multi_crop, crop_px: 384, max_tokens: 575}", "max_tokens=575 is under the 576"),
         ("{kind: multi_crop, crop_px: 64}", "cannot hold an image of 3088 tokens"),
+        ("{kind: s2, tile_px: 100}", r"tile_px=100 is no multiple of .*patch_px=16"),
+        ("{kind: s2, tile_px: 32, scales_px: [32, 48]}", r"not all multiples of .*tile_px=32"),
+        ("{kind: s2, tile_px: 32, scales_px: [64, 32]}", r"scales_px=\[64, 32\] do not rise"),
+        ("{kind: s2, tile_px: 32, scales_px: [32]}", r"scales_px.*at least 2 items"),
+        ("{kind: dynamic_s2, max_tokens: 575}", "max_tokens=575 is under the 576 tokens of one"),
+        ("{kind: multi_crop_s2, max_tokens: 575}", "max_tokens=575 is under the 576 tokens of"),
+        ("{kind: dynamic_s2}", "cannot hold an image of 2880 tokens"),
         ("{kind: siglip2, max_patches: 3600}", "under the 3600 patches that model.images allows"),
         ("{kind: multicrop}", "multicrop"),
     ],
@@ -307,3 +316,10 @@ def test_a_source_that_nothing_uses_is_told(tmp_path: Path) -> None:
 def test_image_budgets_that_cannot_be_are_refused(images: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         load("smoke", [f"model.images={images}"])
+
+
+@pytest.mark.parametrize(
+    "path", sorted((HOME / "benchmarks").rglob("*.yaml")), ids=lambda p: p.stem
+)
+def test_recipes_of_the_benchmarks_follow_the_recipes_that_they_extend(path: Path) -> None:
+    assert load(str(path)).name == path.stem

@@ -14,6 +14,7 @@ from pellucid.base.lookup import pick
 from pellucid.model.vision.base import Patchify
 from pellucid.model.vision.multi_crop import multi_crop
 from pellucid.model.vision.one_view import one_view
+from pellucid.model.vision.s2 import dynamic_s2, multi_crop_s2, s2
 from pellucid.prompt.plan import Plan
 from pellucid.recipe.model import ImageOptions
 
@@ -23,6 +24,9 @@ STRATEGIES: dict[str, Patchify[Any]] = {
     "dynamic": one_view,
     "siglip2": one_view,
     "multi_crop": multi_crop,
+    "s2": s2,
+    "dynamic_s2": dynamic_s2,
+    "multi_crop_s2": multi_crop_s2,
 }
 
 

@@ -8,10 +8,17 @@ OptionsT = TypeVar("OptionsT", contravariant=True)
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A grid of patches that the tower sees as one picture."""
+    """A grid of patches that the tower sees as one picture.
+
+    Views that are tiles of one larger square or grid stand together, row by row.
+    """
 
     rows: int
     cols: int
+    down: int = 1
+    """Rows of tiles that this one and its neighbours make up."""
+    across: int = 1
+    """Columns of those tiles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,15 @@ class Plan:
     """Placeholders in the text, and features that replace them."""
     patches: int
     """Patches that the tower reads."""
+
+    def grids(self, scales: int) -> list[tuple[int, ...]]:
+        """What the model is told of each view.
+
+        Rows and columns of patches; with several scales, then those of the tiles around it.
+        """
+        if scales == 1:
+            return [(view.rows, view.cols) for view in self.views]
+        return [(view.rows, view.cols, view.down, view.across) for view in self.views]
 
 
 class Planner(Protocol[OptionsT]):
