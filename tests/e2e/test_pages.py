@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,3 +35,23 @@ def test_the_notebook(beside: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for code in cells:
         exec(code, known)
     assert "eval.rl.scenes" in capsys.readouterr().out
+
+
+def test_the_first_line_of_the_cluster_page(tmp_path: Path) -> None:
+    """Two processes make the run; what they train is what one does, but for the last bits."""
+    page = (DOCS / "cluster.md").read_text(encoding="utf-8")
+    line = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)[0].strip()
+    bin_ = Path(sys.executable).parent
+    words = [word.replace(".venv/bin", str(bin_)) for word in line.split()]
+    # Another port than the default, which another run on this machine may hold.
+    command = [words[0], "--standalone", *words[1:], "--only", "train"]
+    for job in ("data", "mix", "init"):
+        command += ["--only", job]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stderr.count("train.long           built") == 1, "one of them speaks"
+    manifests = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in (tmp_path / "runs" / "artifacts").glob("train-*/manifest.json")
+    ]
+    assert manifests and all(one["environment"]["ranks"] == "2" for one in manifests)

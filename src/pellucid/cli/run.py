@@ -36,11 +36,16 @@ def run(
 
     Example: pellucid run smoke --set seed=1
     """
+    from pellucid.flow import together
     from pellucid.flow.run import Selection
     from pellucid.flow.run import run as flow_run
     from pellucid.flow.summary import summarise
     from pellucid.recipe import load
 
+    if not together.first():
+        together.follow()
+        return
     selection = Selection(tuple(only or ()), from_, force)
-    result = flow_run(load(recipe, set_ or ()), home, selection, track or ())
+    with together.leading():
+        result = flow_run(load(recipe, set_ or ()), home, selection, track or ())
     print_summary(summarise(result), json_)

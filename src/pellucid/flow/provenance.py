@@ -33,10 +33,12 @@ def code_version() -> tuple[str, bool]:
 
 @cache
 def environment() -> dict[str, str]:
-    """Versions of the libraries that results depend on to the last bit, and the threads in use."""
+    """Versions of the libraries that results depend on to the last bit, threads and ranks."""
     found = {name: version(name) for name in LIBRARIES}
     threads = os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count())
-    return {**found, "python": platform.python_version(), "threads": threads}
+    size = os.environ.get("WORLD_SIZE", "1")
+    ranks = {} if size == "1" else {"ranks": size}
+    return {**found, "python": platform.python_version(), "threads": threads, **ranks}
 
 
 def _git(*arguments: str) -> str:

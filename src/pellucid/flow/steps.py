@@ -219,20 +219,22 @@ class Stage:
 
     def __call__(self, work: Work) -> None:
         """Fill the folder."""
-        from pellucid.flow.stores import store_of
-        from pellucid.train.stage import train_stage
+        from pellucid.flow.stores import places
+        from pellucid.flow.together import Training, train
 
         held = self.options.validation
-        train_stage(
-            self.options,
-            mix_folder=work.parents[f"mix.{self.options.mix}"].path,
-            stores=store_of(work.parents),
-            checkpoint=checkpoint_folder(work.parents[self.checkpoint]),
-            folder=work.folder,
-            seed=self.seed,
-            device=self.device,
-            dtype=self.dtype,
-            validation_folder=work.parents[f"mix.{held.mix}"].path if held else None,
+        train(
+            Training(
+                self.options,
+                mix_folder=work.parents[f"mix.{self.options.mix}"].path,
+                stores=places(work.parents),
+                checkpoint=checkpoint_folder(work.parents[self.checkpoint]),
+                folder=work.folder,
+                seed=self.seed,
+                device=self.device,
+                dtype=self.dtype,
+                validation_folder=work.parents[f"mix.{held.mix}"].path if held else None,
+            )
         )
 
 

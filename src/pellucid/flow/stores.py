@@ -8,6 +8,9 @@ from pellucid import store
 from pellucid.schema.artifact import Artifact
 from pellucid.store import Store
 
+Places = tuple[tuple[Path, str], ...]
+"""Folder and content hash of each store."""
+
 
 def stores_of(artifacts: Mapping[str, Artifact]) -> dict[str, Store]:
     """Every record store by the name of its source."""
@@ -20,15 +23,21 @@ def stores_of(artifacts: Mapping[str, Artifact]) -> dict[str, Store]:
 
 def store_of(artifacts: Mapping[str, Artifact]) -> Store:
     """All record stores as one."""
+    return open_at(places(artifacts))
+
+
+def places(artifacts: Mapping[str, Artifact]) -> Places:
+    """Where the record stores lie, and what they hold."""
     stores = [one for one in artifacts.values() if one.manifest.type == "data"]
-    return _joined(tuple((one.path, one.hash) for one in stores))
+    return tuple((one.path, one.hash) for one in stores)
+
+
+@lru_cache(maxsize=2)
+def open_at(stores: Places) -> Store:
+    """Stores at their places as one."""
+    return store.open(*(path for path, _ in stores))
 
 
 @lru_cache(maxsize=64)
 def _opened(path: Path, content_hash: str) -> Store:
     return store.open(path)
-
-
-@lru_cache(maxsize=2)
-def _joined(stores: tuple[tuple[Path, str], ...]) -> Store:
-    return store.open(*(path for path, _ in stores))

@@ -10,7 +10,6 @@ state (nothing in training draws random numbers; order is a function of the seed
 
 import json
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -102,7 +101,6 @@ def resume(folder: Path, run: str, trained: Sequence[Parameter], optimizers: Opt
         for one in trained:
             one.tensor.copy_(saved.weights[one.name])
     optimizers.load(saved.optimizer)
-    print(f"  resumed after step {saved.state.step}", file=sys.stderr)
     return saved.state
 
 

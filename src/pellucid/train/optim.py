@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pellucid.recipe.train import Modules, Optimizer
 from pellucid.train.muon import Muon
+from pellucid.train.ranks import Ranks
 
 Method = Literal["adamw", "muon"]
 
@@ -118,6 +119,21 @@ class Optimizers:
         """One update of every trained tensor that has a gradient."""
         for optimizer in self._optimizers.values():
             optimizer.step()
+
+    def sum_gradients(self, ranks: Ranks) -> None:
+        """Give every rank the sum of all ranks' gradients; what no rank reached stays without."""
+        if ranks.size == 1:
+            return
+        tensors = [parameter.tensor for parameter in self._by_name.values()]
+        reached = torch.tensor([float(tensor.grad is not None) for tensor in tensors])
+        ranks.add([reached])
+        gradients = []
+        for tensor, count in zip(tensors, reached.tolist(), strict=True):
+            if count:
+                if tensor.grad is None:
+                    tensor.grad = torch.zeros_like(tensor)
+                gradients.append(tensor.grad)
+        ranks.add(gradients)
 
     def clip(self, max_norm: float) -> Norms:
         """Scale the gradients so that their global norm is at most `max_norm`.

@@ -12,8 +12,10 @@ out on purpose: generated answers (an eval job asks for them).
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -41,6 +43,7 @@ from pellucid.train.lora import adapt, merge
 from pellucid.train.optim import Optimizers, Parameter, freeze, parameters
 from pellucid.train.plan import Cursor, Plan
 from pellucid.train.precision import deterministic
+from pellucid.train.ranks import ALONE, Ranks
 from pellucid.train.step import REPRODUCER, Outcome, Stepper
 from pellucid.train.validation import Validation
 
@@ -57,8 +60,11 @@ def train_stage(
     device: str,
     dtype: str,
     validation_folder: Path | None = None,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Train one stage into `folder`, from the start or from where a killed run stood.
+
+    All ranks call it with the same arguments, on folders that all of them see; the leader writes.
 
     Args:
         stage: its slice of the recipe.
@@ -70,51 +76,63 @@ def train_stage(
         device: "cpu", "cuda" or "mps".
         dtype: "float32", or "bfloat16" for a forward pass under autocast over float32 weights.
         validation_folder: the finished mix of `stage.validation`; must be given if there is one.
+        ranks: the processes that train together. How many there are changes the last bits.
 
     Raises:
         UserError: the mix cannot be trained on, or a step is not finite.
         DiskError: a file could not be read or written.
     """
     with boundary(f"training stage {stage.name}"):
-        if finished(folder):
+        if ranks.told(ranks.leads and finished(folder)):
             return
-        (folder / REPRODUCER).unlink(missing_ok=True)
         mix = read_mix(mix_folder).rows
         loaded = models.load(checkpoint, device)
-        lengths = _index(folder, stage, mix, stores, loaded)
+        with ranks.leader_first():
+            lengths = _index(folder, stage, mix, stores, loaded)
         modules = loaded.model.modules_by_name()
         sizes = table.sizes(modules)
         freeze(modules, stage.modules)
         adapt(modules, stage.lora, seed)
-        trained = _trained(folder, stage, loaded, sizes)
+        trained = parameters(modules, stage.modules, stage.optimizer.kind)
+        assert all(one.tensor.dtype == torch.float32 for one in trained), "weights are float32"
+        if ranks.leads:
+            (folder / REPRODUCER).unlink(missing_ok=True)
+            _tell(lengths, mix)
+            table.report(folder, table.rows(sizes, stage.modules, trained))
         optimizers = Optimizers(trained, stage.modules, stage.optimizer, dtype)
         run = _run(stage, mix, checkpoint, seed, dtype)
-        start = checkpoints.resume(folder, run, trained, optimizers)
+        with ranks.leader_first():
+            start = checkpoints.resume(folder, run, trained, optimizers)
         plan = Plan(lengths, stage, seed)
         feed = Feed(lengths, stores, loaded.renderer)
         stepper = Stepper(
-            folder, stage, plan.total, loaded.model, optimizers, lengths, feed, device, dtype
+            folder, stage, plan.total, loaded.model, optimizers, lengths, feed, device, dtype, ranks
         )
-        held_out = _validation(folder, stage, validation_folder, stores, loaded, device, dtype)
+        with ranks.leader_first():
+            held_out = _validation(folder, stage, validation_folder, stores, loaded, device, dtype)
         with deterministic(device):
-            _loop(folder, stage, plan, start, stepper, held_out, trained, optimizers)
+            _loop(folder, stage, plan, start, stepper, held_out, trained, optimizers, ranks)
         merge(modules, stage.lora)
-        publish_model(folder, loaded)
+        with ranks.leader_first():
+            if ranks.leads:
+                publish_model(folder, loaded)
 
 
 def _index(
     folder: Path, stage: Stage, mix: tuple[MixRow, ...], stores: Store, loaded: models.Loaded
 ) -> Lengths:
-    """The length index, and a line that says what it holds."""
     context = int(loaded.model.config.text_config.max_position_embeddings)
-    lengths = index_lengths(folder, stage, mix, stores, loaded.renderer, context)
+    return index_lengths(folder, stage, mix, stores, loaded.renderer, context)
+
+
+def _tell(lengths: Lengths, mix: tuple[MixRow, ...]) -> None:
+    """A line that says what the length index holds."""
     tokens, supervised = int(lengths.tokens.sum()), int(lengths.supervised.sum())
     print(
         f"  {len(lengths.records)} of {len(mix)} records, {len(lengths.row)} examples, "
         f"{tokens} tokens, {100 * supervised / tokens:.1f} % supervised",
         file=sys.stderr,
     )
-    return lengths
 
 
 def _validation(
@@ -141,17 +159,6 @@ def _validation(
     return Validation(lengths, feed, loaded.model, every, stage.pack, device, dtype)
 
 
-def _trained(
-    folder: Path, stage: Stage, loaded: models.Loaded, sizes: dict[str, int]
-) -> list[Parameter]:
-    """The trained tensors, and the table that names them."""
-    modules = loaded.model.modules_by_name()
-    trained = parameters(modules, stage.modules, stage.optimizer.kind)
-    assert all(one.tensor.dtype == torch.float32 for one in trained), "master weights are float32"
-    table.report(folder, table.rows(sizes, stage.modules, trained))
-    return trained
-
-
 def _run(stage: Stage, mix: tuple[MixRow, ...], checkpoint: Path, seed: int, dtype: str) -> str:
     """Hash of everything that decides the steps."""
     rows = [[row.id, row.repeat, row.mode] for row in mix]
@@ -170,29 +177,52 @@ def _loop(
     held_out: Validation | None,
     trained: list[Parameter],
     optimizers: Optimizers,
+    ranks: Ranks,
 ) -> None:
     """The steps that are left, with a checkpoint every so many and at a Ctrl-C."""
     total = plan.total
     progress = Progress(f"train.{stage.name}", total)
     steps = plan.steps(Cursor(start.epoch, start.window, start.pack))
-    with (
-        JsonLines(folder / LOG, start.log_bytes) as log,
-        JsonLines(folder / TIMES, start.timing_bytes) as times,
-        between_steps() as stop,
-    ):
+    with _book(folder, start, ranks) as book, between_steps() as stop:
         for done, step in enumerate(steps, start.step + 1):
             outcome = stepper.step(done - 1, step)
             if held_out and held_out.due(done, total):
                 outcome.log["validation"] = held_out.measure()
-            log.write(outcome.log)
-            times.write(_timing(outcome))
-            if stop.asked or (done % stage.checkpoint_every == 0 and done < total):
-                state = checkpoints.State(start.run, done, *step.after, log.sync(), times.sync())
-                weights = {one.name: one.tensor for one in trained}
-                checkpoints.save(folder, state, weights, optimizers.state())
-            progress.at(done, f"loss {outcome.log['loss']:.3f}")
-            if stop.asked:
+            stopping = ranks.any(stop.asked)
+            if book:
+                book.log.write(outcome.log)
+                book.times.write(_timing(outcome))
+                if stopping or (done % stage.checkpoint_every == 0 and done < total):
+                    sizes = book.log.sync(), book.times.sync()
+                    state = checkpoints.State(start.run, done, *step.after, *sizes)
+                    weights = {one.name: one.tensor for one in trained}
+                    checkpoints.save(folder, state, weights, optimizers.state())
+                progress.at(done, f"loss {outcome.log['loss']:.3f}")
+            if stopping:
+                stop.asked = True  # also where it was pressed on another rank
                 break
+
+
+class _Book(NamedTuple):
+    """What the leader writes at every step."""
+
+    log: JsonLines
+    times: JsonLines
+
+
+@contextmanager
+def _book(folder: Path, start: checkpoints.State, ranks: Ranks) -> Iterator[_Book | None]:
+    """The two logs, cut back to where the run stands; nothing for a rank that does not lead."""
+    if not ranks.leads:
+        yield None
+        return
+    if start.step:
+        print(f"  resumed after step {start.step}", file=sys.stderr)
+    with (
+        JsonLines(folder / LOG, start.log_bytes) as log,
+        JsonLines(folder / TIMES, start.timing_bytes) as times,
+    ):
+        yield _Book(log, times)
 
 
 def _timing(outcome: Outcome) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """One optimizer step: micro-batches, one denominator for all of them, clip, update.
 
 The denominator is the number of supervised tokens of the whole step, known from the plan before the
-first backward pass: splitting the step otherwise changes neither its loss nor its gradient. Leaves
-out on purpose: summing over ranks.
+first backward pass: splitting the step otherwise, or dealing it to ranks, changes neither its loss
+nor its gradient.
 """
 
 import math
@@ -25,6 +25,7 @@ from pellucid.train.objective import sums, token_losses
 from pellucid.train.optim import Norms, Optimizers
 from pellucid.train.pack import Pack, occupancy
 from pellucid.train.plan import Step
+from pellucid.train.ranks import ALONE, Ranks
 from pellucid.train.schedule import factor
 
 REPRODUCER = "reproducer.json"
@@ -56,11 +57,12 @@ class Stepper:
         feed: Feed,
         device: str,
         dtype: str,
+        ranks: Ranks = ALONE,
     ) -> None:
         self._folder, self._stage, self._total = folder, stage, total
         self._model, self._optimizers = model, optimizers
         self._lengths, self._feed = lengths, feed
-        self._device, self._dtype = device, dtype
+        self._device, self._dtype, self._ranks = device, dtype, ranks
         self._modes = np.array(lengths.modes)
         self._opens = np.diff(lengths.row, prepend=-1) > 0  # first example of its record
 
@@ -74,18 +76,22 @@ class Stepper:
         members = np.concatenate([np.array(one) for one in step.packs])
         targets = int(self._lengths.supervised[members].sum())
         self._optimizers.zero()
-        losses, waited = [], 0.0
-        for one in step.packs:
-            began = time.perf_counter()
-            batch = self._batch(one)
-            waited += time.perf_counter() - began
-            found = sums(token_losses(self._model, batch, self._dtype), batch)
-            if found.loss.requires_grad:  # text alone does not reach a projector or tower
-                (found.loss / targets).backward()
-            losses.append(found.by_example)
-        by_example = torch.cat(losses).double().cpu().numpy()
+        by_example, at, waited = torch.zeros(len(members), dtype=torch.float64), 0, 0.0
+        for index, one in enumerate(step.packs):
+            stop = at + len(one)
+            if self._ranks.owns(index):
+                began = time.perf_counter()
+                batch = self._batch(one)
+                waited += time.perf_counter() - began
+                found = sums(token_losses(self._model, batch, self._dtype), batch)
+                if found.loss.requires_grad:  # text alone does not reach a projector or tower
+                    (found.loss / targets).backward()
+                by_example[at:stop] = found.by_example
+            at = stop
+        self._ranks.add([by_example])
+        self._optimizers.sum_gradients(self._ranks)
         norms = self._optimizers.clip(self._stage.clip_norm)
-        log = self._log(number, step, members, by_example, norms)
+        log = self._log(number, step, members, by_example.numpy(), norms)
         if not (math.isfinite(log["loss"]) and math.isfinite(norms.total)):
             self._stop(log, members)
         log["lr"] = self._optimizers.set_factor(factor(self._stage.schedule, number, self._total))
@@ -126,10 +132,12 @@ class Stepper:
     def _stop(self, log: dict[str, Any], members: np.ndarray) -> None:
         """Write down what the step was made of, and refuse to go on."""
         rows = np.unique(self._lengths.row[members])
+        self._ranks.wait()  # nobody leaves before all have seen it
         records = [self._lengths.records[int(row)] for row in rows]
         told = {key: repr(value) for key, value in log.items()}
         seen = {"stage": self._stage.model_dump(mode="json"), "dtype": self._dtype, "step": told}
-        write_bytes(self._folder / REPRODUCER, canonical_json({**seen, "records": records}))
+        if self._ranks.leads:
+            write_bytes(self._folder / REPRODUCER, canonical_json({**seen, "records": records}))
         what = "loss" if not math.isfinite(log["loss"]) else "grad_norm"
         shown = ", ".join(records[:5]) + (", ..." if len(records) > 5 else "")
         rule = (

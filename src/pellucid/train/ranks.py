@@ -1,0 +1,126 @@
+"""The processes that train one model together: who leads, and sums over all of them.
+
+    torchrun --nproc-per-node 8 ... pellucid run recipe.yaml
+
+Every rank holds the whole model (data parallel). A step's packs are dealt to the ranks, gradients
+and losses are summed, and every rank makes the same update. Denominators come from the plan, so a
+rank without a pack, or without an image, adds zeros and waits for nobody. One process alone is the
+same code without a process group.
+
+Leaves out on purpose: sharding. Each rank has the optimizer's whole state.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cache
+from typing import Any, final
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+_PATIENCE = timedelta(days=30)
+"""How long ranks wait while the leader alone works (draws, mixes, evaluates)."""
+_BUCKET = 2**24
+"""Numbers that are summed at once."""
+
+
+@final
+class Ranks:
+    """What a process knows of those that it trains with."""
+
+    def __init__(self, rank: int = 0, size: int = 1) -> None:
+        """Of a group that exists already; alone by default."""
+        self.rank, self.size = rank, size
+        # What is told beside the numbers; a group of its own, since its waits may be long.
+        self._aside = dist.new_group(backend="gloo", timeout=_PATIENCE) if size > 1 else None
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the one that writes files and speaks."""
+        return self.rank == 0
+
+    def owns(self, index: int) -> bool:
+        """Whether the pack at `index` of a step is this rank's."""
+        return index % self.size == self.rank
+
+    def add(self, tensors: Sequence[Tensor]) -> None:
+        """Replace each tensor by its sum over all ranks; of one dtype, in the same order."""
+        if self.size == 1:
+            return
+        bucket: list[Tensor] = []
+        for tensor in tensors:
+            bucket.append(tensor)
+            if sum(one.numel() for one in bucket) >= _BUCKET:
+                _summed(bucket)
+                bucket = []
+        _summed(bucket)
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is up on any rank."""
+        up = torch.tensor([float(flag)])
+        self.add([up])
+        return bool(up.item())
+
+    @contextmanager
+    def leader_first(self) -> Iterator[None]:
+        """Let the leader go through the body before the others, who find what it wrote."""
+        if not self.leads:
+            self.wait()
+        try:
+            yield
+        finally:
+            if self.leads:
+                self.wait()
+
+    def told(self, what: Any) -> Any:
+        """What the leader says; the others' argument is not looked at."""
+        if self.size == 1:
+            return what
+        box = [what]
+        dist.broadcast_object_list(box, src=0, group=self._aside)
+        return box[0]
+
+    def wait(self) -> None:
+        """Until all ranks are here."""
+        if self.size > 1:
+            dist.barrier(group=self._aside)
+
+
+ALONE = Ranks()
+
+
+@cache
+def joined() -> Ranks:
+    """The ranks that torchrun started this process with; alone without it.
+
+    With accelerators each rank takes that of its place on its machine.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        return ALONE
+    backend = "gloo"
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        backend = "cpu:gloo,cuda:nccl"
+    dist.init_process_group(backend)
+    return Ranks(dist.get_rank(), size)
+
+
+def leave() -> None:
+    """End the process group, if there is one."""
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def _summed(bucket: list[Tensor]) -> None:
+    """Sum in place, in one message."""
+    if not bucket:
+        return
+    flat = torch.cat([tensor.reshape(-1) for tensor in bucket])
+    dist.all_reduce(flat)
+    parts = flat.split([tensor.numel() for tensor in bucket])
+    for tensor, part in zip(bucket, parts, strict=True):
+        tensor.copy_(part.view_as(tensor))

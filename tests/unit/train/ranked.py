@@ -1,0 +1,40 @@
+"""What each rank runs in `test_ranks`: trains stages, and presses Ctrl-C on one rank if told so."""
+
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+
+from pellucid import store
+from pellucid.recipe.train import Stage
+from pellucid.train.ranks import joined, leave
+from pellucid.train.stage import train_stage
+from pellucid.train.step import Stepper
+
+torch.set_num_threads(1)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+ranks = joined()
+real = Stepper.step
+for task in json.loads(sys.argv[1]):
+    seen: list[int] = []
+
+    def step(self, number, planned, task=task, seen=seen):
+        seen.append(sum(ranks.owns(index) for index in range(len(planned.packs))))
+        if (task["press_rank"], task["press_step"]) == (ranks.rank, number):
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(self, number, planned)
+
+    Stepper.step = step
+    root = Path(task["root"])
+    with suppress(KeyboardInterrupt):
+        train_stage(
+            Stage.model_validate(task["stage"]), Path(task["mix"]), store.open(root / "data"),
+            root / "model", Path(task["folder"]), 3, "cpu", "float32",
+            validation_folder=Path(task["held_out"]) if task["held_out"] else None, ranks=ranks,
+        )  # fmt: skip
+    print(f"{task['name']} rank {ranks.rank} packs {seen}", flush=True)
+leave()

@@ -1,0 +1,131 @@
+"""Two ranks train the model that one trains, whatever is dealt to each of them."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from pellucid.recipe.train import AdamW, Lora, LoraModules, Muon, Pack, StageValidation
+from pellucid.store import MixRow, write_mix
+from pellucid.train.ranks import ALONE
+from pellucid.train.stage import train_stage
+
+RANKED = Path(__file__).with_name("ranked.py")
+SMALL = Pack(max_tokens=70, max_patches=20, window_records=4)
+VARIANTS = {
+    "records": {"optimizer": AdamW(weight_decay=0.1), "batch_records": 6, "pack": SMALL},
+    "muon": {"optimizer": Muon(), "batch_records": None, "batch_tokens": 150, "pack": SMALL},
+    "one pack": {"batch_records": 2, "pack": Pack(max_tokens=250, max_patches=60)},
+    "adapters": {
+        "lora": LoraModules(decoder=Lora(rank=2, alpha=4)), "optimizer": AdamW(), "pack": SMALL,
+    },
+    "validated": {"validation": StageValidation(mix="held", every=2), "pack": SMALL},
+    "stopped": {"optimizer": AdamW(), "checkpoint_every": 1000, "pack": SMALL},
+}  # fmt: skip
+PRESSED = {"stopped": (1, 3)}
+"""Rank and step (from 0) in which Ctrl-C is pressed."""
+
+
+@pytest.fixture(scope="module")
+def trained(world, stage, tmp_path_factory):
+    """Folder of a variant, trained by one process or by two."""
+    root = tmp_path_factory.mktemp("ranks")
+    texts = [record.id for record in world.records if not record.images]
+    write_mix(root / "held", [MixRow(texts[0], 1, "as_is")], [])
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    tasks = []
+    for name, changes in VARIANTS.items():
+        made = stage(**{"epochs": 3, **changes})
+        held = root / "held" if made.validation else None
+        given = (made, world.mix, world.stores, world.model, root / "1" / name, 3, "cpu", "float32")
+        train_stage(*given, validation_folder=held)
+        rank, number = PRESSED.get(name, (-1, -1))
+        tasks.append(
+            {
+                "name": name, "stage": made.model_dump(mode="json"), "root": str(world.root),
+                "mix": str(world.mix), "folder": str(root / "2" / name),
+                "held_out": str(held) if held else "", "press_rank": rank, "press_step": number,
+            }
+        )  # fmt: skip
+    torch.set_num_threads(before)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command = [*launcher, "--nproc-per-node", "2", str(RANKED), json.dumps(tasks)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 0, done.stderr
+    return root, done
+
+
+def log(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def same(one: Path, two: Path) -> None:
+    """The same steps on the same examples, and weights that agree to 1e-5."""
+    first, second = log(one), log(two)
+    assert len(first) == len(second) >= 10
+    for mine, theirs in zip(first, second, strict=True):
+        assert mine.keys() == theirs.keys()
+        for key, value in mine.items():
+            if isinstance(value, int):
+                assert theirs[key] == value, key
+        assert theirs["loss"] == pytest.approx(mine["loss"], rel=1e-4)
+        assert theirs["loss_by_mode"] == pytest.approx(mine["loss_by_mode"], rel=1e-4)
+        assert theirs["grad_norm"] == pytest.approx(mine["grad_norm"], rel=1e-3)
+    weights, others = (load_file(at / "checkpoint" / "model.safetensors") for at in (one, two))
+    assert weights.keys() == others.keys()
+    for name, tensor in weights.items():
+        # No softmax sees a bias of all keys: its gradient is rounding alone, which AdamW enlarges.
+        within = 1e-3 if name.endswith("k_proj.bias") else 1e-5
+        assert torch.allclose(tensor, others[name], rtol=0, atol=within), name
+
+
+@pytest.mark.parametrize("name", [name for name in VARIANTS if name not in PRESSED])
+def test_two_ranks_train_the_model_that_one_does(trained, name: str) -> None:
+    root, done = trained
+    same(root / "1" / name, root / "2" / name)
+    packs = [
+        json.loads(found) for found in re.findall(rf"{name} rank \d packs (\[[^]]*\])", done.stdout)
+    ]
+    assert len(packs) == 2, "both ranks trained"
+    if name == "one pack":
+        assert set(packs[0] + packs[1]) == {0, 1}, "one of the two has nothing to do"
+    else:
+        assert sum(packs[0]) and sum(packs[1])
+
+
+def test_only_the_first_rank_speaks_and_writes(trained) -> None:
+    _, done = trained
+    assert done.stderr.count("20 of 20 records") == len(VARIANTS)
+    assert done.stderr.count("  module ") == len(VARIANTS)
+
+
+def test_a_held_out_mix_is_read_alike(trained) -> None:
+    root, _ = trained
+    for one, two in zip(log(root / "1/validated"), log(root / "2/validated"), strict=True):
+        assert ("validation" in one) == ("validation" in two)
+        if "validation" in one:
+            assert two["validation"]["loss"] == pytest.approx(one["validation"]["loss"], rel=1e-4)
+
+
+def test_a_ctrl_c_on_any_rank_stops_all_and_one_process_goes_on(trained, world, stage) -> None:
+    root, _ = trained
+    stopped = root / "2" / "stopped"
+    assert not (stopped / "checkpoint").exists()
+    assert [one.name for one in (stopped / "checkpoints").iterdir()] == ["step-000004"]
+    made = stage(**{"epochs": 3, **VARIANTS["stopped"]})
+    train_stage(made, world.mix, world.stores, world.model, stopped, 3, "cpu", "float32")
+    same(root / "1" / "stopped", stopped)
+
+
+def test_one_process_alone_has_no_group() -> None:
+    tensor = torch.tensor([1.0, 2.0])
+    ALONE.add([tensor])
+    assert tensor.tolist() == [1.0, 2.0]
+    assert ALONE.leads and ALONE.owns(0) and ALONE.owns(7)
+    assert ALONE.told("this") == "this" and ALONE.any(True) and not ALONE.any(False)
