@@ -133,7 +133,14 @@ def _stage(recipe: Recipe, index: int, checkpoint: str, where: Mapping[str, str]
         version=steps.train_version(),
         slice={"stage": _told(stage), "seed": recipe.seed, **where},
         parents=(checkpoint, *(f"mix.{name}" for name in names), *sources),
-        work=steps.Stage(stage, checkpoint, recipe.seed, where["device"], where["dtype"]),
+        work=steps.Stage(
+            stage,
+            checkpoint,
+            recipe.seed,
+            where["device"],
+            where["dtype"],
+            sharded=recipe.train.sharding == "optimizer",
+        ),  # fmt: skip
     )
 
 

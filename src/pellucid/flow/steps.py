@@ -216,6 +216,7 @@ class Stage:
     seed: int
     device: str
     dtype: str
+    sharded: bool
 
     def __call__(self, work: Work) -> None:
         """Fill the folder."""
@@ -234,6 +235,7 @@ class Stage:
                 device=self.device,
                 dtype=self.dtype,
                 validation_folder=work.parents[f"mix.{held.mix}"].path if held else None,
+                sharded=self.sharded,
             )
         )
 

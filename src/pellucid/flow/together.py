@@ -34,6 +34,7 @@ class Training:
     device: str
     dtype: str
     validation_folder: Path | None
+    sharded: bool
 
 
 def several() -> bool:
@@ -108,4 +109,5 @@ def _train(training: Training) -> None:
         dtype=training.dtype,
         validation_folder=training.validation_folder,
         ranks=joined(),
+        sharded=training.sharded,
     )

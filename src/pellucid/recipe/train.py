@@ -144,3 +144,5 @@ class TrainOptions(Options):
 
     stages: tuple[Stage, ...] = ()
     """Each starts from the checkpoint of the one before."""
+    sharding: Literal["none", "optimizer"] = "none"
+    """What several ranks share out: nothing, or the optimizer's state (ZeRO-1)."""

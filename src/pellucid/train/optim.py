@@ -1,19 +1,20 @@
 """Who is trained by what, at which rate: parameter groups per module, AdamW and Muon, clipping.
 
 AdamW is the library's. Muon (see `muon`) takes hidden matrices as the checkpoint stores them: a
-fused matrix (Phi-3's `qkv_proj`) is orthogonalised as one. Leaves out on purpose: sharded states.
+fused matrix (Phi-3's `qkv_proj`) is orthogonalised as one. Shared out over ranks (ZeRO-1), whole
+tensors go to one rank each, by torch's `ZeroRedundancyOptimizer`.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, final
+from typing import Any, Literal, NamedTuple, final
 
 import torch
 from torch import Tensor, nn
 
 from pellucid.recipe.train import Modules, Optimizer
 from pellucid.train.muon import Muon
-from pellucid.train.ranks import Ranks
+from pellucid.train.ranks import ALONE, Ranks
 
 Method = Literal["adamw", "muon"]
 
@@ -75,7 +76,13 @@ class Optimizers:
     """The optimizers of one stage behind one `step`, with a state of plain tensors."""
 
     def __init__(
-        self, trained: list[Parameter], rates: Modules, options: Optimizer, dtype: str
+        self,
+        trained: list[Parameter],
+        rates: Modules,
+        options: Optimizer,
+        dtype: str,
+        ranks: Ranks = ALONE,
+        sharded: bool = False,
     ) -> None:
         """Make the optimizers.
 
@@ -84,7 +91,10 @@ class Optimizers:
             rates: peak rate per module.
             options: which optimizers, and their constants.
             dtype: "float32" or "bfloat16", of the stage; Muon's products follow it.
+            ranks: that make the same steps.
+            sharded: each rank holds the state of a share of the tensors and updates these alone.
         """
+        self._ranks, self._sharded = ranks, sharded and ranks.size > 1
         self._by_name = {parameter.name: parameter for parameter in trained}
         self._peaks = {name: _rate(rates, name) or 0.0 for name in _in_order(trained)}
         self._modules = {
@@ -94,14 +104,16 @@ class Optimizers:
         self._optimizers: dict[Method, torch.optim.Optimizer] = {}
         if groups := self._groups(trained, "adamw", options.weight_decay):
             betas = (options.beta1, options.beta2)
-            self._optimizers["adamw"] = torch.optim.AdamW(
-                groups, betas=betas, eps=options.eps, fused=True
+            self._optimizers["adamw"] = self._made(
+                torch.optim.AdamW, groups, betas=betas, eps=options.eps, fused=True
             )
         if options.kind == "muon" and (
             groups := self._groups(trained, "muon", options.weight_decay)
         ):
             products = torch.bfloat16 if dtype == "bfloat16" else torch.float32
-            self._optimizers["muon"] = Muon(groups, options.momentum, products)
+            self._optimizers["muon"] = self._made(
+                Muon, groups, momentum=options.momentum, products=products
+            )
 
     def set_factor(self, factor: float) -> dict[str, float]:
         """Set every module's rate to `factor` times its peak; return the rates."""
@@ -120,8 +132,9 @@ class Optimizers:
         for optimizer in self._optimizers.values():
             optimizer.step()
 
-    def sum_gradients(self, ranks: Ranks) -> None:
+    def sum_gradients(self) -> None:
         """Give every rank the sum of all ranks' gradients; what no rank reached stays without."""
+        ranks = self._ranks
         if ranks.size == 1:
             return
         tensors = [parameter.tensor for parameter in self._by_name.values()]
@@ -149,22 +162,49 @@ class Optimizers:
         return Norms(float(total), {name: float(norm) for name, norm in norms.items()})
 
     def state(self) -> dict[str, Tensor]:
-        """Every tensor that the next step depends on: `<method>/<field>/<parameter>`."""
+        """Every tensor that the next step depends on: `<method>/<field>/<parameter>`.
+
+        All ranks call it; of a sharded state the leader gets the whole, on the CPU.
+        """
         found = {}
         for name, parameter in self._by_name.items():
-            fields = self._optimizers[parameter.method].state.get(parameter.tensor, {})
+            fields = self._local(parameter.method).state.get(parameter.tensor, {})
             for field, value in fields.items():
                 found[f"{parameter.method}/{field}/{name}"] = value
+        if self._sharded:
+            shares = self._ranks.gathered({key: value.cpu() for key, value in found.items()})
+            found = {key: value for share in shares for key, value in share.items()}
         return found
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Take over what `state` returned."""
+        """Take over what `state` returned; a rank takes what it has to update."""
+        own = {
+            tensor
+            for method in self._optimizers
+            for group in self._local(method).param_groups
+            for tensor in group["params"]
+        }
         for key, value in state.items():
             method, field, name = key.split("/", 2)
             parameter = self._by_name[name]
             assert method == parameter.method, f"{name} was trained by {method}"
-            fields = self._optimizers[parameter.method].state[parameter.tensor]
-            fields[field] = value.to(parameter.tensor.device)
+            if parameter.tensor in own:
+                fields = self._local(parameter.method).state[parameter.tensor]
+                fields[field] = value.to(parameter.tensor.device)
+
+    def _made(
+        self, kind: type[torch.optim.Optimizer], groups: list[dict[str, object]], **options: Any
+    ) -> torch.optim.Optimizer:
+        if not self._sharded:
+            return kind(groups, **options)
+        from torch.distributed.optim import ZeroRedundancyOptimizer  # warns when it is imported
+
+        return ZeroRedundancyOptimizer(groups, optimizer_class=kind, **options)
+
+    def _local(self, method: Method) -> torch.optim.Optimizer:
+        """What holds this rank's state."""
+        made: Any = self._optimizers[method]
+        return made.optim if self._sharded else made
 
     def _groups(
         self, trained: list[Parameter], method: Method, weight_decay: float

@@ -7,7 +7,7 @@ and losses are summed, and every rank makes the same update. Denominators come f
 rank without a pack, or without an image, adds zeros and waits for nobody. One process alone is the
 same code without a process group.
 
-Leaves out on purpose: sharding. Each rank has the optimizer's whole state.
+Leaves out on purpose: sharded weights. The optimizer's state can be shared out (see `optim`).
 """
 
 import os
@@ -82,6 +82,14 @@ class Ranks:
         box = [what]
         dist.broadcast_object_list(box, src=0, group=self._aside)
         return box[0]
+
+    def gathered(self, what: Any) -> list[Any]:
+        """What every rank has to say, by rank; nothing where this one does not lead."""
+        if self.size == 1:
+            return [what]
+        box = [None] * self.size if self.leads else None
+        dist.gather_object(what, box, dst=0, group=self._aside)
+        return box or []
 
     def wait(self) -> None:
         """Until all ranks are here."""

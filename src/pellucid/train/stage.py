@@ -61,6 +61,7 @@ def train_stage(
     dtype: str,
     validation_folder: Path | None = None,
     ranks: Ranks = ALONE,
+    sharded: bool = False,
 ) -> None:
     """Train one stage into `folder`, from the start or from where a killed run stood.
 
@@ -77,6 +78,7 @@ def train_stage(
         dtype: "float32", or "bfloat16" for a forward pass under autocast over float32 weights.
         validation_folder: the finished mix of `stage.validation`; must be given if there is one.
         ranks: the processes that train together. How many there are changes the last bits.
+        sharded: each rank holds a share of the optimizer's state.
 
     Raises:
         UserError: the mix cannot be trained on, or a step is not finite.
@@ -99,7 +101,7 @@ def train_stage(
             (folder / REPRODUCER).unlink(missing_ok=True)
             _tell(lengths, mix)
             table.report(folder, table.rows(sizes, stage.modules, trained))
-        optimizers = Optimizers(trained, stage.modules, stage.optimizer, dtype)
+        optimizers = Optimizers(trained, stage.modules, stage.optimizer, dtype, ranks, sharded)
         run = _run(stage, mix, checkpoint, seed, dtype)
         with ranks.leader_first():
             start = checkpoints.resume(folder, run, trained, optimizers)
@@ -189,14 +191,16 @@ def _loop(
             if held_out and held_out.due(done, total):
                 outcome.log["validation"] = held_out.measure()
             stopping = ranks.any(stop.asked)
+            due = stopping or (done % stage.checkpoint_every == 0 and done < total)
+            found = optimizers.state() if due else {}
             if book:
                 book.log.write(outcome.log)
                 book.times.write(_timing(outcome))
-                if stopping or (done % stage.checkpoint_every == 0 and done < total):
+                if due:
                     sizes = book.log.sync(), book.times.sync()
                     state = checkpoints.State(start.run, done, *step.after, *sizes)
                     weights = {one.name: one.tensor for one in trained}
-                    checkpoints.save(folder, state, weights, optimizers.state())
+                    checkpoints.save(folder, state, weights, found)
                 progress.at(done, f"loss {outcome.log['loss']:.3f}")
             if stopping:
                 stop.asked = True  # also where it was pressed on another rank

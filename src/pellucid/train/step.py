@@ -89,7 +89,7 @@ class Stepper:
                 by_example[at:stop] = found.by_example
             at = stop
         self._ranks.add([by_example])
-        self._optimizers.sum_gradients(self._ranks)
+        self._optimizers.sum_gradients()
         norms = self._optimizers.clip(self._stage.clip_norm)
         log = self._log(number, step, members, by_example.numpy(), norms)
         if not (math.isfinite(log["loss"]) and math.isfinite(norms.total)):

@@ -21,8 +21,17 @@ ranks = joined()
 real = Stepper.step
 for task in json.loads(sys.argv[1]):
     seen: list[int] = []
+    held: list[int] = []
 
-    def step(self, number, planned, task=task, seen=seen):
+    def step(self, number, planned, task=task, seen=seen, held=held):
+        held.append(
+            sum(
+                value.numel()
+                for method in self._optimizers._optimizers
+                for fields in self._optimizers._local(method).state.values()
+                for value in fields.values()
+            )
+        )
         seen.append(sum(ranks.owns(index) for index in range(len(planned.packs))))
         if (task["press_rank"], task["press_step"]) == (ranks.rank, number):
             os.kill(os.getpid(), signal.SIGINT)
@@ -35,6 +44,9 @@ for task in json.loads(sys.argv[1]):
             Stage.model_validate(task["stage"]), Path(task["mix"]), store.open(root / "data"),
             root / "model", Path(task["folder"]), 3, "cpu", "float32",
             validation_folder=Path(task["held_out"]) if task["held_out"] else None, ranks=ranks,
+            sharded=task["sharded"],
         )  # fmt: skip
-    print(f"{task['name']} rank {ranks.rank} packs {seen}", flush=True)
+    line = f"{task['name']} rank {ranks.rank}"  # in one write each: the ranks share a pipe
+    sys.stdout.write(f"{line} holds {held[-1]}\n{line} packs {seen}\n")
+    sys.stdout.flush()
 leave()

@@ -24,10 +24,13 @@ VARIANTS = {
     "adapters": {
         "lora": LoraModules(decoder=Lora(rank=2, alpha=4)), "optimizer": AdamW(), "pack": SMALL,
     },
+    "sharded": {"optimizer": Muon(), "pack": SMALL},
+    "sharded adamw": {"optimizer": AdamW(weight_decay=0.1), "pack": SMALL},
+    "sharded and stopped": {"optimizer": Muon(), "checkpoint_every": 1000, "pack": SMALL},
     "validated": {"validation": StageValidation(mix="held", every=2), "pack": SMALL},
     "stopped": {"optimizer": AdamW(), "checkpoint_every": 1000, "pack": SMALL},
 }  # fmt: skip
-PRESSED = {"stopped": (1, 3)}
+PRESSED = {"stopped": (1, 3), "sharded and stopped": (0, 5)}
 """Rank and step (from 0) in which Ctrl-C is pressed."""
 
 
@@ -50,7 +53,8 @@ def trained(world, stage, tmp_path_factory):
             {
                 "name": name, "stage": made.model_dump(mode="json"), "root": str(world.root),
                 "mix": str(world.mix), "folder": str(root / "2" / name),
-                "held_out": str(held) if held else "", "press_rank": rank, "press_step": number,
+                "held_out": str(held) if held else "", "sharded": name.startswith("sharded"),
+                "press_rank": rank, "press_step": number,
             }
         )  # fmt: skip
     torch.set_num_threads(before)
@@ -113,14 +117,29 @@ def test_a_held_out_mix_is_read_alike(trained) -> None:
             assert two["validation"]["loss"] == pytest.approx(one["validation"]["loss"], rel=1e-4)
 
 
-def test_a_ctrl_c_on_any_rank_stops_all_and_one_process_goes_on(trained, world, stage) -> None:
+@pytest.mark.parametrize("name", PRESSED)
+def test_a_ctrl_c_on_any_rank_stops_all_and_one_process_goes_on(
+    trained, world, stage, name: str
+) -> None:
     root, _ = trained
-    stopped = root / "2" / "stopped"
+    stopped = root / "2" / name
     assert not (stopped / "checkpoint").exists()
-    assert [one.name for one in (stopped / "checkpoints").iterdir()] == ["step-000004"]
-    made = stage(**{"epochs": 3, **VARIANTS["stopped"]})
+    number = PRESSED[name][1] + 1
+    assert [one.name for one in (stopped / "checkpoints").iterdir()] == [f"step-{number:06d}"]
+    made = stage(**{"epochs": 3, **VARIANTS[name]})
     train_stage(made, world.mix, world.stores, world.model, stopped, 3, "cpu", "float32")
-    same(root / "1" / "stopped", stopped)
+    same(root / "1" / name, stopped)
+
+
+def test_a_shared_state_is_shared(trained) -> None:
+    """Each rank holds a part, both together hold once what each holds where nothing is shared."""
+    _, done = trained
+    parts, wholes = (
+        [int(count) for count in re.findall(rf"(?m)^{name} rank \d holds (\d+)", done.stdout)]
+        for name in ("sharded", "muon")
+    )
+    assert len(parts) == len(wholes) == 2
+    assert sum(parts) == wholes[0] == wholes[1] and min(parts) > 0
 
 
 def test_one_process_alone_has_no_group() -> None:
