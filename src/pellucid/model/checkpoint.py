@@ -227,6 +227,8 @@ def _name(dtype: torch.dtype) -> str:
 def _config_dict(config: PellucidConfig, dtype: torch.dtype) -> dict[str, Any]:
     """What `config.json` holds; `dtype` is that of the weights beside it."""
     fields = config.to_diff_dict()
+    if config.feature_scales == 1:  # as in files from before there were several
+        del fields["feature_scales"], fields["merged_scale"]
     fields["architectures"] = [PellucidForConditionalGeneration.__name__]
     fields["dtype"] = _name(dtype)
     return dict(_without_versions(fields))

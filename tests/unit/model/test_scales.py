@@ -1,6 +1,7 @@
 """Models that see a picture at several scales, against tiles put together by hand."""
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -128,3 +129,11 @@ def test_the_engine_and_transformers_answer_alike(built, tmp_path, picture):
     ids = stock.generate(**inputs, max_new_tokens=6, do_sample=False)
     assert rollout.prompt_tokens == inputs["input_ids"].shape[1]
     assert rollout.token_ids == tuple(ids[0, rollout.prompt_tokens :].tolist())
+
+
+def test_a_model_of_one_scale_has_the_configuration_that_it_always_had(options, tmp_path):
+    renderer = Renderer.build(options)
+    checkpoint.save(checkpoint.build(options, 7, renderer), renderer, tmp_path)
+    told = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    assert not {"feature_scales", "merged_scale"} & told.keys()
+    assert checkpoint.load(tmp_path).model.config.feature_scales == 1
