@@ -8,8 +8,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pellucid import __version__
+from pellucid.base.launch import place
 
 LIBRARIES = ("numpy", "pillow", "pyarrow", "safetensors", "tokenizers", "torch", "transformers")
+
+RANKS = "ranks"
+"""What says how many processes trained, where more than one did."""
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -36,8 +40,8 @@ def environment() -> dict[str, str]:
     """Versions of the libraries that results depend on to the last bit, threads and ranks."""
     found = {name: version(name) for name in LIBRARIES}
     threads = os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count())
-    size = os.environ.get("WORLD_SIZE", "1")
-    ranks = {} if size == "1" else {"ranks": size}
+    size = place().size
+    ranks = {} if size == 1 else {RANKS: str(size)}
     return {**found, "python": platform.python_version(), "threads": threads, **ranks}
 
 

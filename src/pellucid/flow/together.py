@@ -6,19 +6,20 @@ All ranks see the workspace. Leaves out on purpose: sharing out any other job; d
 evaluation are the first rank's.
 """
 
-import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pellucid.base.errors import UserError
+from pellucid.base.errors import PellucidError
+from pellucid.base.launch import place
 from pellucid.flow.stores import Places
 from pellucid.recipe.train import Stage
 
-_GRACE_S = 3.0
-"""A rank that was refused something lets the first one speak, which mostly met the same."""
+_GRACE_S = 20.0
+"""A rank that was refused something, or interrupted, leaves the word to the first one, which mostly
+met the same and ends the others by ending. After so long it speaks itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +38,15 @@ class Training:
     sharded: bool
 
 
-def several() -> bool:
-    """Whether torchrun started more than this process."""
-    return os.environ.get("WORLD_SIZE", "1") != "1"
-
-
 def first() -> bool:
-    """Whether this rank does the jobs."""
-    return os.environ.get("RANK", "0") == "0"
+    """Whether this process does the jobs."""
+    return place().rank == 0
 
 
 @contextmanager
 def leading() -> Iterator[None]:
     """Do the jobs in the body; at its end the others are sent home."""
-    if not several():
+    if place().size == 1:
         yield
         return
     from pellucid.train.ranks import joined, leave
@@ -59,7 +55,7 @@ def leading() -> Iterator[None]:
     try:
         yield
     except BaseException:
-        with suppress(RuntimeError):  # they may have gone for the same reason
+        if ranks.idle:  # they wait to be told; else they are ended with this process
             ranks.told(None)
         raise
     ranks.told(None)
@@ -70,7 +66,7 @@ def follow() -> None:
     """Train whenever the first rank does, until it says that there is nothing more.
 
     Raises:
-        UserError: training was refused; the first rank has said why, if it met the same.
+        PellucidError: training was refused here and, it seems, nowhere else.
     """
     from pellucid.train.ranks import joined, leave
 
@@ -78,15 +74,16 @@ def follow() -> None:
     while (training := ranks.told(None)) is not None:
         try:
             _train(training)
-        except UserError:
-            time.sleep(_GRACE_S)
+        except BaseException as error:
+            if isinstance(error, PellucidError) or not isinstance(error, Exception):
+                time.sleep(_GRACE_S)  # refused or interrupted; a bug is told at once
             raise
     leave()
 
 
 def train(training: Training) -> None:
     """Train a stage on all ranks; called by the first."""
-    if several():
+    if place().size > 1:
         from pellucid.train.ranks import joined
 
         joined().told(training)
@@ -98,16 +95,17 @@ def _train(training: Training) -> None:
     from pellucid.train.ranks import joined
     from pellucid.train.stage import train_stage
 
-    train_stage(
-        training.stage,
-        mix_folder=training.mix_folder,
-        stores=open_at(training.stores),
-        checkpoint=training.checkpoint,
-        folder=training.folder,
-        seed=training.seed,
-        device=training.device,
-        dtype=training.dtype,
-        validation_folder=training.validation_folder,
-        ranks=joined(),
-        sharded=training.sharded,
-    )
+    with joined().training_on(training.device) as ranks:
+        train_stage(
+            training.stage,
+            mix_folder=training.mix_folder,
+            stores=open_at(training.stores),
+            checkpoint=training.checkpoint,
+            folder=training.folder,
+            seed=training.seed,
+            device=training.device,
+            dtype=training.dtype,
+            validation_folder=training.validation_folder,
+            ranks=ranks,
+            sharded=training.sharded,
+        )

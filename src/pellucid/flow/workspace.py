@@ -22,7 +22,7 @@ from pellucid.base.hashing import SHORT, hash_file, hash_json
 from pellucid.base.paths import publish, remove_tree, sweep_temporaries, sync_folder, write_json
 from pellucid.flow.job import Job, Work
 from pellucid.flow.lines import say
-from pellucid.flow.provenance import code_version, environment
+from pellucid.flow.provenance import RANKS, code_version, environment
 from pellucid.schema.artifact import MANIFEST, TIMING, Artifact, FileEntry, Manifest
 
 HASH_ALWAYS_BYTES = 64 * 2**20
@@ -93,10 +93,12 @@ class Workspace:
     def partial(self, job: Job, parents: Mapping[str, Artifact]) -> Path:
         """Where a job that was killed left its finished units.
 
-        Its name holds the environment: work begun under other libraries is not continued.
+        Its name holds the environment: work begun under other libraries is not continued. With
+        another number of ranks it is.
         """
         target = self._folder(job, parents)
-        return target.with_name(f".partial-{target.name}-{hash_json(environment())[:8]}")
+        known = {name: value for name, value in environment().items() if name != RANKS}
+        return target.with_name(f".partial-{target.name}-{hash_json(known)[:8]}")
 
     def _folder(self, job: Job, parents: Mapping[str, Artifact]) -> Path:
         return self.artifacts / f"{job.type}-{job.key(parents)[: 2 * SHORT]}"

@@ -123,14 +123,23 @@ class _Child:
         except (EOFError, OSError) as error:
             raise self._gone() from error
         if isinstance(told, str):
-            raise RuntimeError(f"a generating process failed:\n{told}")
+            raise _fault(told)
         return self._numbers.popleft(), told
 
-    def _gone(self) -> UserError:
+    def _gone(self) -> Exception:
+        """Why it no longer reads or writes: what it said last, or that it was ended."""
+        with suppress(EOFError, OSError):
+            while self.connection.poll():
+                if isinstance(told := self.connection.recv(), str):
+                    return _fault(told)
         self.process.join()
         rule = "was ended while it generated answers"
         fix = "free some memory, ask for fewer slots, or set OMP_NUM_THREADS=1; then run it again"
         return UserError(Problem("process", f"exit code {self.process.exitcode}", rule, fix))
+
+
+def _fault(told: str) -> RuntimeError:
+    return RuntimeError(f"a generating process failed:\n{told}")
 
 
 @contextmanager

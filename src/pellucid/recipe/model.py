@@ -6,6 +6,11 @@ from pydantic import Field
 
 from pellucid.recipe.base import Options
 
+LONGEST_PX = 8192
+"""Longest side of what pictures are resized or filled up to."""
+
+Side = Annotated[int, Field(ge=2, le=LONGEST_PX)]
+
 
 class Scaled(Options):
     """What strategies have in common; those that see a picture at several scales say more."""
@@ -52,14 +57,14 @@ class MultiCropImages(Scaled):
     """Square crops at native size, side by side or overlapping (row 2 of the report's Table 1)."""
 
     kind: Literal["multi_crop"] = "multi_crop"
-    crop_px: int = Field(384, ge=2)
+    crop_px: int = Field(384, ge=2, le=LONGEST_PX)
     """Side of a crop, a multiple of the patch side."""
     max_tokens: int = Field(3096, ge=1)
     """At most as many crops as this holds whole; larger images are scaled down until they do."""
 
     def most_tokens(self, patch_px: int) -> int:
         """Tokens of the largest image."""
-        each = (self.crop_px // patch_px) ** 2
+        each = max(self.crop_px // patch_px, 1) ** 2
         return max(self.max_tokens // each, 1) * each
 
     def most_patches(self, patch_px: int) -> int:
@@ -74,9 +79,9 @@ class S2Images(Scaled):
     """
 
     kind: Literal["s2"] = "s2"
-    tile_px: int = Field(384, ge=2)
+    tile_px: int = Field(384, ge=2, le=LONGEST_PX)
     """Side of a tile, a multiple of the patch side."""
-    scales_px: tuple[int, ...] = Field((384, 768, 1152), min_length=2)
+    scales_px: tuple[Side, ...] = Field((384, 768, 1152), min_length=2)
     """Sides of the squares, from the smallest; multiples of the tile's side."""
 
     @property
@@ -98,9 +103,9 @@ class DynamicS2Images(Scaled):
 
     kind: Literal["dynamic_s2"] = "dynamic_s2"
     merged: ClassVar[Literal["first", "last"]] = "last"
-    tile_px: int = Field(384, ge=2)
+    tile_px: int = Field(384, ge=2, le=LONGEST_PX)
     """Side of a tile, a multiple of the patch side."""
-    scales_px: tuple[int, ...] = Field((384, 768), min_length=1)
+    scales_px: tuple[Side, ...] = Field((384, 768), min_length=1)
     """Sides of the squares before the grid, from the smallest; multiples of the tile's side."""
     max_tokens: int = Field(3096, ge=1)
     """At most as many tiles in the grid as this holds whole."""
@@ -112,7 +117,7 @@ class DynamicS2Images(Scaled):
 
     def most_tokens(self, patch_px: int) -> int:
         """Tokens of the largest image."""
-        each = (self.tile_px // patch_px) ** 2
+        each = max(self.tile_px // patch_px, 1) ** 2
         return max(self.max_tokens // each, 1) * each
 
     def most_patches(self, patch_px: int) -> int:
@@ -125,11 +130,11 @@ class MultiCropS2Images(Scaled):
     """Large crops, and S2 on each of them (row 3 of Table 1)."""
 
     kind: Literal["multi_crop_s2"] = "multi_crop_s2"
-    crop_px: int = Field(1536, ge=2)
+    crop_px: int = Field(1536, ge=2, le=LONGEST_PX)
     """Side of a crop at native size."""
-    tile_px: int = Field(384, ge=2)
+    tile_px: int = Field(384, ge=2, le=LONGEST_PX)
     """Side of a tile, a multiple of the patch side."""
-    scales_px: tuple[int, ...] = Field((384, 768, 1536), min_length=2)
+    scales_px: tuple[Side, ...] = Field((384, 768, 1536), min_length=2)
     """Sides of the squares that a crop becomes, from the smallest; multiples of the tile's side."""
     max_tokens: int = Field(2048, ge=1)
     """At most as many crops as this holds whole; larger images are scaled down until they do."""
@@ -141,12 +146,12 @@ class MultiCropS2Images(Scaled):
 
     def most_tokens(self, patch_px: int) -> int:
         """Tokens of the largest image."""
-        each = (self.scales_px[0] // patch_px) ** 2
+        each = max(self.scales_px[0] // patch_px, 1) ** 2
         return max(self.max_tokens // each, 1) * each
 
     def most_patches(self, patch_px: int) -> int:
         """Patches that the tower reads of the largest image."""
-        crops = self.most_tokens(patch_px) // (self.scales_px[0] // patch_px) ** 2
+        crops = self.most_tokens(patch_px) // max(self.scales_px[0] // patch_px, 1) ** 2
         return crops * sum((side // patch_px) ** 2 for side in self.scales_px)
 
 

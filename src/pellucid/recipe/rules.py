@@ -172,23 +172,27 @@ def _images(images: ImageOptions, patch_px: int) -> Iterator[Problem]:
     if isinstance(images, OneView):
         return
     if images.kind == "multi_crop":
-        field, side, least = "crop_px", images.crop_px, images.crop_px
+        field, side, least, unit = "crop_px", images.crop_px, images.crop_px, "crop"
+    elif images.kind == "dynamic_s2":
+        field, side, least, unit = "tile_px", images.tile_px, images.tile_px, "tile"
     else:
-        field, side = "tile_px", images.tile_px
-        least = side if images.kind == "dynamic_s2" else images.scales_px[0]
+        field, side, least, unit = "tile_px", images.tile_px, images.scales_px[0], "square"
     if side % patch_px:
         rule = f"is no multiple of model.vision.patch_px={patch_px}"
         yield Problem(f"model.images.{field}", side, rule, "choose a multiple")
     elif images.kind != "s2" and (each := (least // patch_px) ** 2) > images.max_tokens:
-        rule = f"is under the {each} tokens of one {field.removesuffix('_px')}"
+        rule = f"is under the {each} tokens of one {unit}"
         yield Problem("model.images.max_tokens", images.max_tokens, rule, "raise it")
     if images.kind != "multi_crop":
         yield from _squares(images.scales_px, side)
+    if images.kind == "multi_crop_s2" and images.crop_px < images.scales_px[0]:
+        rule = f"is under the smallest square, model.images.scales_px={list(images.scales_px)}"
+        yield Problem("model.images.crop_px", images.crop_px, rule, "raise it")
 
 
 def _squares(sides: Sequence[int], tile: int) -> Iterator[Problem]:
     """Squares of whole tiles, each larger than the one before."""
-    if any(side < 1 or side % tile for side in sides):
+    if any(side % tile for side in sides):
         rule = f"are not all multiples of model.images.tile_px={tile}"
         yield Problem("model.images.scales_px", list(sides), rule, "choose multiples")
     elif list(sides) != sorted(set(sides)):

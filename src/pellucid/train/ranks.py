@@ -10,7 +10,6 @@ same code without a process group.
 Leaves out on purpose: sharded weights. The optimizer's state can be shared out (see `optim`).
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -20,6 +19,9 @@ from typing import Any, final
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+from pellucid.base.errors import Problem, UserError
+from pellucid.base.launch import place
 
 _PATIENCE = timedelta(days=30)
 """How long ranks wait while the leader alone works (draws, mixes, evaluates)."""
@@ -34,6 +36,8 @@ class Ranks:
     def __init__(self, rank: int = 0, size: int = 1) -> None:
         """Of a group that exists already; alone by default."""
         self.rank, self.size = rank, size
+        self.idle = True
+        """Whether all of them wait for what the leader tells next."""
         # What is told beside the numbers; a group of its own, since its waits may be long.
         self._aside = dist.new_group(backend="gloo", timeout=_PATIENCE) if size > 1 else None
 
@@ -41,6 +45,19 @@ class Ranks:
     def leads(self) -> bool:
         """Whether this is the one that writes files and speaks."""
         return self.rank == 0
+
+    @contextmanager
+    def training_on(self, device: str) -> Iterator["Ranks"]:
+        """Train in the body. When that fails the ranks are left wherever they are.
+
+        Raises:
+            UserError: there are more ranks on this machine than devices.
+        """
+        if self.size > 1 and device == "cuda":
+            _take_device()
+        self.idle = False
+        yield self
+        self.idle = True
 
     def owns(self, index: int) -> bool:
         """Whether the pack at `index` of a step is this rank's."""
@@ -102,25 +119,28 @@ ALONE = Ranks()
 
 @cache
 def joined() -> Ranks:
-    """The ranks that torchrun started this process with; alone without it.
-
-    With accelerators each rank takes that of its place on its machine.
-    """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
+    """The ranks that torchrun started this process with; alone without it."""
+    here = place()
+    if here.size == 1:
         return ALONE
-    backend = "gloo"
-    if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        backend = "cpu:gloo,cuda:nccl"
-    dist.init_process_group(backend)
-    return Ranks(dist.get_rank(), size)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+    return Ranks(here.rank, here.size)
 
 
 def leave() -> None:
     """End the process group, if there is one."""
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
+
+
+def _take_device() -> None:
+    """Make the device of this process's place on its machine the current one."""
+    at, devices = place().local_rank, torch.cuda.device_count()
+    if at >= devices:
+        rule = f"needs a device that this machine has not: it has {devices}"
+        fix = f"start at most {devices} processes on a machine (torchrun --nproc-per-node)"
+        raise UserError(Problem("rank", at, rule, fix))
+    torch.cuda.set_device(at)
 
 
 def _summed(bucket: list[Tensor]) -> None:

@@ -203,6 +203,7 @@ def _loop(
                     checkpoints.save(folder, state, weights, found)
                 progress.at(done, f"loss {outcome.log['loss']:.3f}")
             if stopping:
+                ranks.wait()  # until the checkpoint is there: who leaves ends the others
                 stop.asked = True  # also where it was pressed on another rank
                 break
 

@@ -109,6 +109,28 @@ def test_a_fault_of_the_program_is_raised_with_where_it_lies(
     assert not multiprocessing.active_children()
 
 
+def test_a_fault_is_told_also_to_a_parent_that_was_busy(
+    make: MakeEngine, model: PellucidForConditionalGeneration
+) -> None:
+    """The parent meets a pipe that nobody reads before it reads what was said last."""
+    prefills = 0
+
+    def fail(*_: object) -> None:
+        nonlocal prefills
+        prefills += 1
+        if prefills > 6:
+            raise ArithmeticError("a kernel that broke")
+
+    requests = (ask(number, images=1, tokens=2) for number in range(10_000))
+    with (
+        model.projector.register_forward_hook(fail),
+        pytest.raises(RuntimeError, match="(?s)Traceback.*a kernel that broke"),
+    ):
+        for _ in Forked(make(1), 2).generate(requests):
+            time.sleep(0.3)
+    assert not multiprocessing.active_children()
+
+
 def test_a_ctrl_c_is_the_parents_to_act_on(make: MakeEngine) -> None:
     engine = make(2)
     requests = [ask(number, tokens=20) for number in range(60)]

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 
 import numpy as np
 import pytest
@@ -43,14 +44,13 @@ def example(built, picture):
 
 
 def averaged(map_: np.ndarray, rows: int, cols: int) -> np.ndarray:
-    """Each cell of the new map is the mean of the old cells that it touches."""
-    made = np.zeros((rows, cols, map_.shape[2]))
-    for row in range(rows):
-        for col in range(cols):
-            top, bottom = row * map_.shape[0] // rows, -(-(row + 1) * map_.shape[0] // rows)
-            left, right = col * map_.shape[1] // cols, -(-(col + 1) * map_.shape[1] // cols)
-            made[row, col] = map_[top:bottom, left:right].mean((0, 1))
-    return made
+    """Each cell of the new map is the mean of the old cells by the area that it shares with them.
+
+    Both maps are cut into the smallest common cells first.
+    """
+    tall, wide = math.lcm(rows, map_.shape[0]), math.lcm(cols, map_.shape[1])
+    fine = map_.repeat(tall // map_.shape[0], 0).repeat(wide // map_.shape[1], 1)
+    return fine.reshape(rows, tall // rows, cols, wide // cols, -1).mean((1, 3))
 
 
 def by_hand(model, example, merged: str) -> np.ndarray:

@@ -16,6 +16,10 @@ from pellucid.train.ranks import ALONE
 from pellucid.train.stage import train_stage
 
 RANKED = Path(__file__).with_name("ranked.py")
+TOLD = Path(__file__).with_name("told.py")
+LAUNCHER = [
+    sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"
+]  # fmt: skip
 SMALL = Pack(max_tokens=70, max_patches=20, window_records=4)
 VARIANTS = {
     "records": {"optimizer": AdamW(weight_decay=0.1), "batch_records": 6, "pack": SMALL},
@@ -58,8 +62,7 @@ def trained(world, stage, tmp_path_factory):
             }
         )  # fmt: skip
     torch.set_num_threads(before)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command = [*launcher, "--nproc-per-node", "2", str(RANKED), json.dumps(tasks)]
+    command = [*LAUNCHER, str(RANKED), json.dumps(tasks)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
     assert done.returncode == 0, done.stderr
     return root, done
@@ -148,3 +151,35 @@ def test_one_process_alone_has_no_group() -> None:
     assert tensor.tolist() == [1.0, 2.0]
     assert ALONE.leads and ALONE.owns(0) and ALONE.owns(7)
     assert ALONE.told("this") == "this" and ALONE.any(True) and not ALONE.any(False)
+
+
+def told(world, folder: Path, made) -> subprocess.CompletedProcess[str]:
+    """Two processes, the first of which tells the other what to train."""
+    given = {
+        "stage": made.model_dump(mode="json"), "mix": str(world.mix), "data": str(world.data),
+        "model": str(world.model), "folder": str(folder),
+    }  # fmt: skip
+    command = [*LAUNCHER, str(TOLD), json.dumps(given)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+
+
+def test_what_fails_on_the_first_rank_alone_ends_all(world, stage, tmp_path) -> None:
+    (tmp_path / "parameters.json" / "in the way").mkdir(parents=True)
+    done = told(world, tmp_path, stage())
+    assert done.returncode != 0
+    assert len(re.findall("rank 0: .*parameters.json", done.stderr)) == 1, done.stderr
+    assert "rank 1: " not in done.stderr
+
+
+def test_what_all_ranks_refuse_is_said_once(world, stage, tmp_path) -> None:
+    tight = Pack(max_tokens=20, max_patches=5, over_budget="refuse")
+    done = told(world, tmp_path, stage(pack=tight))
+    assert done.returncode != 0
+    assert done.stderr.count("do not fit") == 1, done.stderr
+    assert "rank 0: " in done.stderr and "rank 1: " not in done.stderr
+
+
+def test_the_first_rank_tells_and_sends_home(world, stage, tmp_path) -> None:
+    done = told(world, tmp_path, stage(epochs=1))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "checkpoint").is_dir()

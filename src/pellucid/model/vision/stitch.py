@@ -4,14 +4,15 @@
     scale 1   2 x 2 tiles   a map of   48 x 48  -> averaged to 24 x 24
                                                      token: features of both, one after the other
 
-Averaging is by area, as in the published S2 code; a smaller map is spread the same way.
+Averaging is by area, as two matrix products, so that it is the same on every device; a smaller map
+is spread the same way. Where one size divides the other, the published S2 code does the same.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
@@ -75,4 +76,23 @@ def _maps(
 def _averaged(one: Float[Tensor, "h w d"], size: torch.Size) -> Float[Tensor, "y x d"]:
     if one.shape[:2] == size:
         return one
-    return F.interpolate(one.permute(2, 0, 1)[None], size, mode="area")[0].permute(1, 2, 0)
+    down, across = (
+        shares(new, old).to(one.device) for new, old in zip(size, one.shape[:2], strict=True)
+    )
+    with torch.autocast(one.device.type, enabled=False):
+        return torch.einsum("yh,xw,hwd->yxd", down, across, one.float()).to(one.dtype)
+
+
+@lru_cache(maxsize=1024)
+def shares(new: int, old: int) -> Float[Tensor, "new old"]:
+    """How much of each new cell along one side is covered by each old one.
+
+    >>> shares(2, 3).tolist()
+    [[0.6666666865348816, 0.3333333432674408, 0.0], [0.0, 0.3333333432674408, 0.6666666865348816]]
+    """
+    with torch.inference_mode(False):  # a training step may be the next to use it
+        edges = torch.arange(new + 1, dtype=torch.float64) / new
+        cells = torch.arange(old + 1, dtype=torch.float64) / old
+        upper = torch.minimum(edges[1:, None], cells[None, 1:])
+        lower = torch.maximum(edges[:-1, None], cells[None, :-1])
+        return ((upper - lower).clamp(min=0.0) * new).float()

@@ -45,7 +45,9 @@ def multi_crop_s2(options: MultiCropS2Images, patch_px: int, width: int, height:
 
 
 def tile_grid(width: int, height: int, side: int, most: int) -> tuple[int, int]:
-    """Rows and columns of the grid whose shape is nearest to the image's, none of it enlarged.
+    """Rows and columns of the grid whose shape is nearest to the image's.
+
+    No side that holds a tile is enlarged.
 
     Nearest by |width / height - cols / rows|; of equally near grids the one with most tiles, and
     then the widest. A side that holds no tile gets one.
