@@ -1,7 +1,7 @@
 """The figures of the laptop recipe: what a finished run reached beside what is asked of it.
 
     .venv/bin/python benchmarks/laptop.py                   figures of runs/laptop
-    .venv/bin/python benchmarks/laptop.py --fresh 90000000  on scenes of this seed
+    .venv/bin/python benchmarks/laptop.py --fresh 417000000  on scenes of this seed
     .venv/bin/python benchmarks/laptop.py --run             of a fresh run, with time and memory
     .venv/bin/python benchmarks/laptop.py --run --set dtype=bfloat16
 
