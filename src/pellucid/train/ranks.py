@@ -10,6 +10,7 @@ same code without a process group.
 Leaves out on purpose: sharded weights. The optimizer's state can be shared out (see `optim`).
 """
 
+import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -128,8 +129,11 @@ def joined() -> Ranks:
 
 
 def leave() -> None:
-    """End the process group, if there is one."""
-    if dist.is_available() and dist.is_initialized():
+    """End the process group, if there is one; all ranks call it."""
+    joined().wait()  # nobody hangs up on one who is still talking
+    joined.cache_clear()
+    gc.collect()  # what is left of a group when the program ends may abort it
+    if dist.is_initialized():
         dist.destroy_process_group()
 
 
