@@ -1,7 +1,5 @@
 """Layouts of packed rows: every token once, padding bounded, boundaries kept."""
 
-import doctest
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -11,10 +9,6 @@ from pellucid.model import segments
 from pellucid.model.attention import SHORT, packed_attention
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=12)
-
-
-def test_examples_in_the_docstrings():
-    assert doctest.testmod(segments).failed == 0
 
 
 @settings(max_examples=100, deadline=None)

@@ -88,8 +88,9 @@ def config(fields: Mapping[str, Any], image_token_id: int) -> PellucidConfig:
 def ours(name: str, config: PellucidConfig) -> str | None:
     """Our name of a published weight; None for what lies behind the features that are used.
 
-    >>> ours("model.mm_projector.2.bias", None), ours("model.layers.0.mlp.down_proj.weight", None)
-    ('projector.2.bias', 'decoder.model.layers.0.mlp.down_proj.weight')
+    >>> config = PellucidConfig()
+    >>> ours("model.mm_projector.2.bias", config), ours("model.norm.weight", config)
+    ('projector.2.bias', 'decoder.model.norm.weight')
     """
     if name.startswith(_PROJECTOR):
         return f"projector.{name.removeprefix(_PROJECTOR)}"

@@ -31,7 +31,7 @@ def crops(width: int, height: int, side: int, most: int) -> Crops:
         most: crops that there may be.
 
     >>> crops(1280, 720, 384, 5), crops(200, 100, 384, 5)
-    (Crops(rows=1, cols=2, width=683, height=384), Crops(rows=1, cols=1, width=384, height=192))
+    (Crops(rows=2, cols=2, width=768, height=432), Crops(rows=1, cols=1, width=384, height=192))
     """
     rows, cols = -(-height // side), -(-width // side)
     if rows * cols > most:

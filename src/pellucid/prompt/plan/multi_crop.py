@@ -3,11 +3,9 @@
 Row 2 of Table 1 of the Phi-4-reasoning-vision report, which gives its budget (3,096 tokens) and no
 more; crop side, spacing and what becomes of small images are our choices (docs/design/004).
 
-    larger than the budget   scaled down, shape kept, until the crops that cover it fit
-    smaller than a crop      scaled up, shape kept, until its longer side is a crop's
-    a side under a crop's    filled up with grey, centred
-
-Tokens follow the crops, row by row; the tower sees each crop by itself.
+How many crops, and of which size the image is then: `crops`. A side under a crop's is filled up
+with grey, the image in the middle. Tokens follow the crops, row by row; the tower sees each crop by
+itself.
 """
 
 from pellucid.prompt.plan.base import Plan, View
