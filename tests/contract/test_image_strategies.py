@@ -20,12 +20,14 @@ from pellucid.recipe.model import (
     ImageOptions,
     MultiCropImages,
     MultiCropS2Images,
+    Qwen2VlImages,
     S2Images,
     Siglip2Images,
 )
 
 QUICK = settings(deadline=None, max_examples=40, derandomize=True)
 PATCH = 8
+HALF = (0.5, 0.5, 0.5)
 OPTIONS = {
     "dynamic": DynamicImages(min_patches=6, max_patches=40),
     "siglip2": Siglip2Images(max_patches=30),
@@ -33,6 +35,7 @@ OPTIONS = {
     "s2": S2Images(tile_px=16, scales_px=(16, 32, 64)),
     "dynamic_s2": DynamicS2Images(tile_px=16, scales_px=(16, 32), max_tokens=27),
     "multi_crop_s2": MultiCropS2Images(crop_px=50, tile_px=16, scales_px=(32, 64), max_tokens=50),
+    "qwen2_vl": Qwen2VlImages(min_pixels=600, max_pixels=3100, mean=HALF, std=HALF),
 }
 SEVERAL = sorted(kind for kind, options in OPTIONS.items() if options.scales > 1)
 kinds = pytest.mark.parametrize("kind", sorted(OPTIONS))
@@ -65,6 +68,7 @@ def test_what_is_promised_is_made(kind: str, width: int, height: int) -> None:
     if options.scales > 1:
         made = stitch(made, views, options.scales, options.merged)
         assert sum(stitched_tokens(views, options.scales, options.merged)) == len(made)
+    made = made.unflatten(0, (-1, options.patches_per_token))[:, 0]
     assert made.shape == (planned.tokens, options.scales * 3 * PATCH**2)
 
 

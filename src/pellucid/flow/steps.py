@@ -16,7 +16,7 @@ from pellucid.flow.job import Work
 from pellucid.flow.names import CHECKPOINT, checkpoint_folder, checkpoint_name
 from pellucid.recipe.data import Mix, SourceOptions
 from pellucid.recipe.eval import EvalOptions
-from pellucid.recipe.model import ModelOptions
+from pellucid.recipe.model import CheckpointModel, ModelOptions, PretrainedModel
 from pellucid.recipe.release import ReleaseOptions
 from pellucid.recipe.rl import RlOptions
 from pellucid.recipe.train import Stage as StageOptions
@@ -111,17 +111,21 @@ def own_reward_hashes(options: RlOptions) -> dict[str, str]:
 
 
 def model_inputs(options: ModelOptions) -> dict[str, str]:
-    """SHA-256 of the files that initial weights and prompts come from.
+    """SHA-256 of the files that initial weights and prompts come from; of a hub, its commit.
 
     Raises:
         UserError: the checkpoint folder is not there.
     """
     if options.kind == "build":
         return {"tokenizer": hash_file(resolve(options.prompt.tokenizer))}
+    if options.path is None:
+        return {"commit": str(options.revision)}
     folder = resolve(options.path)
     if not (folder / "config.json").is_file():
         rule = "holds no checkpoint" if folder.exists() else "does not exist"
         fix = "run the recipe that makes it, then pellucid export NAME --to FOLDER"
+        if options.kind == "pretrained":
+            fix = "name the folder that holds its config.json"
         if options.path.startswith(ASSET_PREFIX):
             fix = "run make backbone, which puts it there"
         raise UserError(Problem("model.path", options.path, rule, fix))
@@ -134,10 +138,10 @@ def check_context(options: ModelOptions, context_tokens: int | None) -> None:
     Raises:
         UserError: it was built for shorter ones.
     """
-    if options.kind != "checkpoint" or context_tokens is None:
-        return
+    if options.kind == "build" or options.path is None or context_tokens is None:
+        return  # of a model on a hub the engine finds it out
     told = json.loads((resolve(options.path) / "config.json").read_text(encoding="utf-8"))
-    built = told["text_config"]["max_position_embeddings"]
+    built = told.get("text_config", told).get("max_position_embeddings", context_tokens)
     if context_tokens > built:
         rule, fix = "is more than the checkpoint was built for", f"give at most {built}"
         raise UserError(Problem("eval.context_tokens", context_tokens, rule, fix))
@@ -192,19 +196,30 @@ class Init:
         from pellucid.store.digest import TRAINED_ON, read_digest, write_digest
 
         target = work.folder / CHECKPOINT
-        if self.options.kind == "checkpoint":
-            folder = resolve(self.options.path)
-            loaded = checkpoint.load(folder)
+        if self.options.kind != "build":
+            folder = _folder(self.options)
+            model, renderer = checkpoint.load(folder)
             if self.options.projector == "fresh":
-                init_weights(loaded.model, self.seed, "projector")
-            lead = self.options.lead
-            renderer = loaded.renderer if lead == "keep" else loaded.renderer.led(lead)
-            checkpoint.save(loaded.model, renderer, target)
+                init_weights(model, self.seed, "projector")
+            if self.options.lead != "keep":
+                renderer = renderer.led(self.options.lead)
+            if self.options.kind == "pretrained" and self.options.max_image_tokens:
+                renderer = renderer.within(self.options.max_image_tokens)
+            checkpoint.save(model, renderer, target)
             if (folder / TRAINED_ON).is_file():
                 write_digest(work.folder / TRAINED_ON, read_digest(folder / TRAINED_ON))
             return
         renderer = Renderer.build(self.options)
         checkpoint.save(checkpoint.build(self.options, self.seed, renderer), renderer, target)
+
+
+def _folder(options: CheckpointModel | PretrainedModel) -> Path:
+    """Where a model lies that is there already; fetched first where a hub has it."""
+    if options.path is not None:
+        return resolve(options.path)
+    from pellucid.flow.hub import fetch
+
+    return fetch(str(options.hub), str(options.revision))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pellucid.infer.sampling import banned, forbid
-from pellucid.model.cache import SlotCache
+from pellucid.model.cache import Kept, SlotCache
 from pellucid.model.processor import Example
 from pellucid.model.vlm import PellucidForConditionalGeneration
 from pellucid.prompt.render import Renderer
@@ -25,8 +25,7 @@ from pellucid.prompt.render import Renderer
 class Prefilled(NamedTuple):
     """A prompt after its prefill, kept so that equal prompts need no second one."""
 
-    keys: Float[Tensor, "layers kv t d"]
-    values: Float[Tensor, "layers kv t d"]
+    kept: Kept
     logits: Float[Tensor, "1 v"]
 
 
@@ -68,26 +67,22 @@ class Slots:
 
     def prefill(self, slot: int, example: Example) -> Float[Tensor, "1 v"]:
         """Write a prompt into a slot; the logits of its first answer token."""
-        ids = torch.from_numpy(example.ids)[None].to(self._device)
-        patches = torch.from_numpy(example.patches).to(self._device)
-        grids = torch.from_numpy(example.grids).to(self._device)
+        prompt, grids = torch.from_numpy(example.ids)[None], torch.from_numpy(example.grids)
+        positions = self._model.positions(prompt, grids, prompt.shape[1:])
+        ids, patches = prompt.to(self._device), torch.from_numpy(example.patches).to(self._device)
         with self._arithmetic():
             embedded = self._model.embed(ids, patches, grids)  # (1, t, d)
-            place = self._cache.prefill(slot, ids.shape[1])
+            place = self._cache.prefill(slot, positions)
             hidden = self._model.hidden(embedded, past_key_values=place)
             return self._logits(hidden[:, -1])
 
     def keep(self, slot: int, logits: Float[Tensor, "1 v"]) -> Prefilled:
         """A copy of a slot that was just prefilled."""
-        used = self._cache.used(slot)
-        keys, values = self._cache.keys, self._cache.values
-        return Prefilled(keys[:, slot, :, :used].clone(), values[:, slot, :, :used].clone(), logits)
+        return Prefilled(self._cache.keep(slot), logits)
 
     def restore(self, slot: int, kept: Prefilled) -> Float[Tensor, "1 v"]:
         """Write a kept prefill into a slot, to the bit what `prefill` would have written."""
-        place = self._cache.prefill(slot, kept.keys.shape[2])
-        for layer, (keys, values) in enumerate(zip(kept.keys, kept.values, strict=True)):
-            place.update(keys[None], values[None], layer)
+        self._cache.restore(slot, kept.kept)
         return kept.logits
 
     def decode(self, last: Sequence[int | None]) -> Float[Tensor, "s v"]:

@@ -4,8 +4,8 @@ Every tensor has its final shape from the start: a decoding step is always S que
 of L places, masked by each slot's own length. Shapes never depend on what is being answered, so an
 answer does not depend on its neighbours, to the last bit.
 
-Used as `past_key_values` of `PellucidForConditionalGeneration.hidden`: `cache.prefill(slot, t)` to
-write one whole prompt, `cache` itself for a step of all slots. Left out: paging, prefix reuse
+Used as `past_key_values` of `PellucidForConditionalGeneration.hidden`: what `cache.prefill` returns
+to write one whole prompt, `cache` itself for a step of all slots. Left out: paging, prefix reuse
 across prompts, quantisation.
 """
 
@@ -23,9 +23,18 @@ from pellucid.model.config import PellucidConfig
 class View(NamedTuple):
     """How the decoder sees the tokens of one call."""
 
-    position_ids: Int64[Tensor, "b t"]
+    position_ids: Int64[Tensor, "*axes b t"]
     attention_mask: Bool[Tensor, "b 1 t k"] | None
     segments: Sequence[int] | None
+
+
+class Kept(NamedTuple):
+    """What a slot holds, apart from it."""
+
+    keys: Float[Tensor, "layers kv t d"]
+    values: Float[Tensor, "layers kv t d"]
+    shift: int
+    """See `SlotCache.shifts`."""
 
 
 class Slots(ABC):
@@ -75,6 +84,8 @@ class SlotCache(Slots):
         self.keys = torch.zeros(shape, device=device, dtype=dtype)
         self.values = torch.zeros(shape, device=device, dtype=dtype)
         self.lengths = torch.zeros(slots, device=device, dtype=torch.int64)
+        self.shifts = torch.zeros(slots, device=device, dtype=torch.int64)
+        """How far the next token stands from the number of tokens: images may count for less."""
         self.length = length
         self._used = [0] * slots
         self._rows = torch.arange(slots, device=device)
@@ -88,16 +99,23 @@ class SlotCache(Slots):
         """Empty a slot. Its old keys and values stay, out of sight."""
         self._set(slot, 0)
 
-    def prefill(self, slot: int, tokens: int) -> "Prefill":
-        """What to pass as `past_key_values` to write a prompt of `tokens` tokens into a slot.
+    def prefill(self, slot: int, positions: Int64[Tensor, "*axes 1 t"]) -> "Prefill":
+        """What to pass as `past_key_values` to write a prompt into a slot.
+
+        Args:
+            slot: which.
+            positions: of the prompt's tokens, from `PellucidForConditionalGeneration.positions`, on
+                any device; the prompt ends with text.
 
         Raises:
             ValueError: the prompt is empty or longer than a slot.
         """
+        tokens = positions.shape[-1]
         if not 0 < tokens <= self.length:
             raise ValueError(f"a prompt of {tokens} tokens does not fit a slot of {self.length}")
         self._set(slot, tokens)
-        return Prefill(self, slot, tokens)
+        self.shifts[slot] = int(positions.flatten()[-1]) + 1 - tokens
+        return Prefill(self, slot, positions.to(self.lengths.device))
 
     def copy(self, source: int, targets: Sequence[int]) -> None:
         """Give other slots the conversation of `source`, so that equal prompts are run once."""
@@ -106,6 +124,19 @@ class SlotCache(Slots):
             self.keys[:, target, :, :used] = self.keys[:, source, :, :used]
             self.values[:, target, :, :used] = self.values[:, source, :, :used]
             self._set(target, used)
+            self.shifts[target] = self.shifts[source]
+
+    def keep(self, slot: int) -> Kept:
+        """A copy of what a slot holds."""
+        held = slice(None), slot, slice(None), slice(self._used[slot])
+        return Kept(self.keys[held].clone(), self.values[held].clone(), int(self.shifts[slot]))
+
+    def restore(self, slot: int, kept: Kept) -> None:
+        """Write what was kept into a slot."""
+        held = slice(None), slot, slice(None), slice(kept.keys.shape[2])
+        self.keys[held], self.values[held] = kept.keys, kept.values
+        self._set(slot, kept.keys.shape[2])
+        self.shifts[slot] = kept.shift
 
     def advance(self, slots: Sequence[int]) -> None:
         """Keep the token that the last step wrote, in these slots only.
@@ -119,7 +150,8 @@ class SlotCache(Slots):
     def view(self) -> View:
         """One token per slot, at the slot's length, seeing what its slot holds and itself."""
         mask = self._places <= self.lengths[:, None]
-        return View(self.lengths[:, None], mask[:, None, None, :], None)
+        places = self.lengths + self.shifts
+        return View(places[:, None], mask[:, None, None, :], None)
 
     def update(
         self,
@@ -145,13 +177,13 @@ class SlotCache(Slots):
 class Prefill(Slots):
     """Writes one whole prompt, alone in its row, into one slot."""
 
-    def __init__(self, cache: SlotCache, slot: int, tokens: int) -> None:
-        self.cache, self.slot, self.tokens = cache, slot, tokens
+    def __init__(self, cache: SlotCache, slot: int, positions: Int64[Tensor, "*axes 1 t"]) -> None:
+        self.cache, self.slot, self.positions = cache, slot, positions
+        self.tokens = positions.shape[-1]
 
     def view(self) -> View:
-        """One segment from position 0."""
-        places = torch.arange(self.tokens, device=self.cache.lengths.device)
-        return View(places[None], None, (self.tokens,))
+        """One segment."""
+        return View(self.positions, None, (self.tokens,))
 
     def update(
         self,

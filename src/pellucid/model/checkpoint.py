@@ -140,7 +140,8 @@ def save_like(loaded: Loaded, like: Path, folder: Path) -> None:
         raise UserError(Problem("--like", str(like), rule, fix))
     there, own = weights.read(like, fields), loaded.model.config
     told = {
-        "conversation format": (there.renderer.hash, loaded.renderer.hash),
+        "conversation format": (there.renderer.text_hash, loaded.renderer.text_hash),
+        "image rule": (there.renderer.images.kind, loaded.renderer.images.kind),
         "vision tower": (_sizes(there.config.vision_config), _sizes(own.vision_config)),
         "decoder": (_sizes(there.config.text_config), _sizes(own.text_config)),
         "projector": (there.config.projector, own.projector),
@@ -149,7 +150,8 @@ def save_like(loaded: Loaded, like: Path, folder: Path) -> None:
     if other:
         rule = f"has another {' and another '.join(other)} than what is written"
         raise UserError(Problem("--like", str(like), rule, "give the folder it was trained from"))
-    weights.write_like(loaded.model, own, like, weights.LAYOUTS[kind], folder)
+    layout = weights.LAYOUTS[kind]
+    weights.write_like(loaded.model, own, loaded.renderer, like, layout, folder)
 
 
 def _sizes(config: Any) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """The configuration of a checkpoint, as `config.json` holds it.
 
-The two sub-configurations are transformers' own (SigLIP2 vision, Phi-3), so that a published
-checkpoint's numbers need no translation. Image budgets (smallest, largest patch count) are not
-here: they belong to the processor and stand in `preprocessor_config.json`.
+The two sub-configurations are transformers' own (SigLIP2 vision and Phi-3, or Qwen2.5-VL's two), so
+that a published checkpoint's numbers need no translation. Image budgets are not here: they belong
+to the processor and stand in `preprocessor_config.json`.
 """
 
 from typing import Any, ClassVar, no_type_check
@@ -24,16 +24,16 @@ class PellucidConfig(PreTrainedConfig):
 
     model_type = "pellucid"
     sub_configs_defaults: ClassVar[dict[str, Any]] = {
-        "vision_config": Siglip2VisionConfig,
+        "vision_config": SubConfigSpec(config_class=AutoConfig, model_type="siglip2_vision_model"),
         "text_config": SubConfigSpec(config_class=AutoConfig, model_type="phi3"),
     }
 
     vision_config: Any = None
-    """A `Siglip2VisionConfig`; a dictionary is turned into one."""
+    """A `Siglip2VisionConfig` by default; a dictionary is turned into what its type says."""
     text_config: Any = None
     """The decoder's configuration, a `Phi3Config` by default; a dictionary is turned into one."""
     image_token_id: int = 0
-    """Id of the placeholder that stands once for every image feature."""
+    """Id of the placeholder that stands once for every image token."""
     feature_layer: int = -2
     """Which hidden state of the tower is projected: -1 is the last layer's, before its norm."""
     projector: str = "mlp2x_gelu"
@@ -44,6 +44,11 @@ class PellucidConfig(PreTrainedConfig):
     """Which scale's patches are the tokens: `first` or `last`."""
     tie_word_embeddings: bool = False
     """Always False here: whether the head shares the embedding is the decoder's own matter."""
+
+    @property
+    def square(self) -> int:
+        """Side of the square of patches that becomes one token; 1 where each patch does."""
+        return int(getattr(self.vision_config, "spatial_merge_size", 1))
 
 
 def config_for(

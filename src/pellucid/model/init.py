@@ -40,7 +40,7 @@ def init_weights(
             this seed has, the others keep theirs; all when None.
     """
     layers = {
-        "vision": len(model.vision.encoder.layers),
+        "vision": model.vision.depth,
         "decoder": model.config.text_config.num_hidden_layers,
     }
     last = [name for name, _ in model.projector.named_parameters() if name.endswith("weight")][-1]

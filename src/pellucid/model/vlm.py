@@ -1,22 +1,23 @@
 """The vision-language model: tower -> projector -> decoder, mid-fusion by placeholders.
 
-One patch is one token: its projected feature replaces the embedding of one image placeholder. The
-decoder is transformers' own, run through its attention interface. Training and the engine use the
-named pieces (`features`, `embed`, `hidden`, `head`); `forward` composes them in the form that
-transformers' `generate` and trainers expect.
+A projected feature replaces the embedding of one image placeholder: one per patch, or one per
+square of patches (`config.square`). The decoder is transformers' own, run through its attention
+interface. Training and the engine use the named pieces (`features`, `embed`, `positions`, `hidden`,
+`head`); `forward` composes them in the form that transformers' `generate` and trainers expect.
 
-Left out on purpose: intra-image bidirectional attention in the decoder. The published code has
-none (reference: Phi-4-reasoning-vision).
+Left out on purpose: transformers' own caches for decoders with mRoPE (the engine serves them, and
+`export --like` hands them to transformers' own class), and intra-image bidirectional attention in
+the decoder, which the published code has not (reference: Phi-4-reasoning-vision).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
-from transformers import GenerationMixin, Phi3ForCausalLM, PreTrainedModel
+from transformers import GenerationMixin, PreTrainedModel
 from transformers.modeling_outputs import (
     BaseModelOutputWithPast,
     BaseModelOutputWithPooling,
@@ -28,14 +29,19 @@ from pellucid.base.lookup import pick
 from pellucid.model import attention
 from pellucid.model.cache import Slots
 from pellucid.model.config import PellucidConfig
+from pellucid.model.decoder import DECODERS, MROPE, positions
 from pellucid.model.projector import PROJECTORS
 from pellucid.model.rounding import spare
 from pellucid.model.segments import segment_positions
+from pellucid.model.vision.qwen2_5 import QwenTower
 from pellucid.model.vision.stitch import stitch, stitched_tokens
 from pellucid.model.vision.tower import VisionTower
 
-DECODERS: Mapping[str, type[PreTrainedModel]] = {"phi3": Phi3ForCausalLM}
-"""Decoder classes by the `model_type` of their configuration."""
+TOWERS: Mapping[str, Callable[[Any, int], VisionTower | QwenTower]] = {
+    "siglip2_vision_model": VisionTower,
+    "qwen2_5_vl_vision": QwenTower,
+}
+"""Tower classes by the `model_type` of their configuration."""
 
 IGNORED = -100
 """Label that the loss does not count."""
@@ -61,7 +67,8 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
         super().__init__(config)
         seen = config.vision_config.hidden_size * config.feature_scales
         widths = seen, config.text_config.hidden_size
-        self.vision = VisionTower(config.vision_config, config.feature_layer)
+        tower = pick(TOWERS, config.vision_config.model_type, "config.vision_config.model_type")
+        self.vision = tower(config.vision_config, config.feature_layer)
         self.projector = pick(PROJECTORS, config.projector, "config.projector")(*widths)
         kind = config.text_config.model_type
         self.decoder = pick(DECODERS, kind, "config.text_config.model_type")(config.text_config)
@@ -82,7 +89,7 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
     def features(
         self, pixel_values: Float[Tensor, "p c"], image_grids: Int64[Tensor, "n g"]
     ) -> Float[Tensor, "f d"]:
-        """Projected features of a batch: one per patch, in their order.
+        """Projected features of a batch: one per patch, or square of patches, in their order.
 
         With several scales there is one per patch of the merged scale (see `vision.stitch`), and
         `image_grids` has four columns.
@@ -123,12 +130,24 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
             raise ValueError(f"{count} image placeholders for {len(features)} image features")
         return embedded.masked_scatter(places[..., None], features.to(embedded.dtype))
 
+    def positions(
+        self,
+        input_ids: Int64[Tensor, "1 t"],
+        image_grids: Int64[Tensor, "n g"] | None,
+        segments: Sequence[int],
+    ) -> Int64[Tensor, "*axes 1 t"]:
+        """Where the tokens of a packed row stand, counted anew in each segment.
+
+        With `axes` 3 (time, row, column) for a decoder with mRoPE; the three are equal for text.
+        """
+        return positions(self.config, input_ids, image_grids, segments)
+
     def hidden(
         self,
         inputs_embeds: Float[Tensor, "b t d"],
         *,
         segments: Sequence[int] | None = None,
-        position_ids: Int64[Tensor, "b t"] | None = None,
+        position_ids: Int64[Tensor, "*axes b t"] | None = None,
         attention_mask: Tensor | None = None,
         past_key_values: Any = None,
     ) -> Float[Tensor, "b t d"]:
@@ -138,7 +157,8 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
             inputs_embeds: from `embed`.
             segments: lengths of the sequences packed in the one row (b = 1); they add up to t.
                 Attention stays within a segment and positions restart in each.
-            position_ids: positions; counted from 0 (per segment) when None.
+            position_ids: from `positions`; counted from 0 (per segment) when None, which a decoder
+                with mRoPE refuses.
             attention_mask: 1 for a token, 0 for padding, as transformers has it; not with segments.
             past_key_values: a transformers cache, a `SlotCache` (b = slots, t = 1), or what
                 `SlotCache.prefill` returns (b = 1); the last two bring their positions and mask.
@@ -166,6 +186,8 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
         """Run the decoder without its head."""
         if isinstance(past_key_values, Slots):
             position_ids, attention_mask, segments = past_key_values.view()
+        if position_ids is None and self.config.text_config.model_type in MROPE:
+            raise ValueError("this decoder has to be told where its tokens stand: see `positions`")
         if segments is not None:
             self._check_segments(inputs_embeds, segments, attention_mask)
             if position_ids is None:
@@ -211,8 +233,11 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
         """Features split by view, in `pooler_output`; `generate` calls this before prefill."""
         features = self.features(pixel_values, image_grids)
         several = self.config.feature_scales > 1
+        per_token = self.config.square**2
         sizes = (
-            stitched_tokens(image_grids, *self._scales) if several else image_grids.prod(1).tolist()
+            stitched_tokens(image_grids, *self._scales)
+            if several
+            else (image_grids.prod(1) // per_token).tolist()
         )
         return BaseModelOutputWithPooling(pooler_output=list(features.split(sizes)))
 
@@ -222,7 +247,7 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
         pixel_values: Float[Tensor, "p c"] | None = None,
         image_grids: Int64[Tensor, "n g"] | None = None,
         attention_mask: Tensor | None = None,
-        position_ids: Int64[Tensor, "_ t"] | None = None,
+        position_ids: Int64[Tensor, "*axes _ t"] | None = None,
         past_key_values: Any = None,
         inputs_embeds: Float[Tensor, "b t d"] | None = None,
         segments: Sequence[int] | None = None,
@@ -256,6 +281,8 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
                 inputs_embeds = self.embed(input_ids, pixel_values, image_grids)
             else:
                 inputs_embeds = self._place(input_ids, torch.cat(list(encoded.pooler_output)))
+        if position_ids is None and input_ids is not None and past_key_values is None:
+            position_ids = self._counted(input_ids, image_grids, attention_mask, segments)
         items = {key: kwargs.pop(key) for key in ("num_items_in_batch",) if key in kwargs}
         output = self._decode(
             inputs_embeds, segments, position_ids, attention_mask, past_key_values,
@@ -269,6 +296,24 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
             hidden_states=output.hidden_states,
             attentions=output.attentions,
         )
+
+    def _counted(
+        self,
+        input_ids: Int64[Tensor, "b t"],
+        image_grids: Int64[Tensor, "n g"] | None,
+        attention_mask: Tensor | None,
+        segments: Sequence[int] | None,
+    ) -> Int64[Tensor, "*axes b t"] | None:
+        """Positions of rows that stand by themselves, for a decoder that has to be told them."""
+        if self.config.text_config.model_type not in MROPE:
+            return None
+        rows, tokens = input_ids.shape
+        if segments is not None:
+            return self.positions(input_ids, image_grids, segments)
+        if attention_mask is not None and not bool(attention_mask.all()):
+            raise ValueError("rows of this decoder are not padded: give `segments`")
+        counted = self.positions(input_ids.reshape(1, -1), image_grids, [tokens] * rows)
+        return counted.unflatten(-1, (rows, tokens)).squeeze(1)
 
     def _loss(
         self, logits: Tensor, labels: Tensor, segments: Sequence[int] | None, **items: Any

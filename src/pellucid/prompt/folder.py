@@ -5,7 +5,6 @@ and `tokenizer_config.json` say the same to other programs and are never read ba
 others add to the two configurations are ignored.
 """
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TypedDict, TypeVar
 
@@ -108,7 +107,7 @@ def write(
             folder / PROCESSOR,
             {
                 "processor_class": PROCESSOR_CLASS,
-                "format": asdict(format),
+                "format": format.as_dict(),
                 "system": system,
                 "keep_thinking": keep_thinking,
             },

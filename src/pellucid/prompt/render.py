@@ -7,7 +7,7 @@ Leaves out on purpose: truncation (a conversation over budget is the caller's to
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from pellucid.base.errors import Problem, UserError
@@ -21,7 +21,13 @@ from pellucid.prompt.rendered import SYSTEM_TURN, Rendered
 from pellucid.prompt.tape import Tape
 from pellucid.prompt.tokenizer import Tokenizer
 from pellucid.prompt.turns import Override, check_prompt, groups, overridden, thinks
-from pellucid.recipe.model import BuildModel, ImageOptions, Lead
+from pellucid.recipe.model import (
+    BuildModel,
+    DynamicImages,
+    ImageOptions,
+    Lead,
+    Qwen2VlImages,
+)
 from pellucid.schema.record import Mode, Record, Role, Turn
 from pellucid.schema.rollout import FinishReason
 
@@ -62,14 +68,23 @@ class Renderer:
             raise UserError(Problem("prompt.system", system, rule, fix))
         self.pad_id = tokenizer.token_id(format.pad)
         self.start_id = tokenizer.token_id(format.turn_start)
-        self.separator_id = tokenizer.token_id(format.separator)
+        self._separator_id = (
+            None if format.separator.isspace() else tokenizer.token_id(format.separator)
+        )
         self.end_id = tokenizer.token_id(format.turn_end)
         self.image_id = tokenizer.token_id(format.image)
         self.think_id = tokenizer.token_id(format.think)
         self.think_close_id = tokenizer.token_id(format.think_close)
         self.nothink_id = tokenizer.token_id(format.nothink)
+        self.mode_ids = (self.think_id, self.think_close_id, self.nothink_id)
+        """Ids that say how an answer is given."""
+        self._around_image = [
+            [tokenizer.token_id(control)] if control else []
+            for control in (format.image_start, format.image_end)
+        ]
         self._after_end = tokenizer.encode_text(format.after_end)
-        self._after_separator = tokenizer.encode_text(format.after_assistant_separator)
+        ids, text = self._opened("assistant")
+        self._assistant = [*ids, *tokenizer.encode_text(text + format.after_assistant_separator)]
 
     @classmethod
     def build(cls, options: BuildModel) -> "Renderer":
@@ -103,6 +118,20 @@ class Renderer:
             self.system, self.keep_thinking,
         )  # fmt: skip
 
+    def within(self, tokens: int) -> "Renderer":
+        """The same with at most so many tokens of an image.
+
+        Raises:
+            UserError: its image strategy has no one budget to lower.
+        """
+        if not isinstance(self.images, DynamicImages | Qwen2VlImages):
+            rule, fix = "cannot be lowered for this image strategy", "leave it out"
+            raise UserError(Problem("model.max_image_tokens", tokens, rule, fix))
+        return Renderer(
+            self.tokenizer, self.format, self.images.limited(tokens, self.patch_px), self.patch_px,
+            self.system, self.keep_thinking,
+        )  # fmt: skip
+
     def save(self, folder: Path) -> None:
         """Write the renderer's files; the same renderer gives the same bytes."""
         files.write(
@@ -113,16 +142,22 @@ class Renderer:
     @property
     def hash(self) -> str:
         """Hash of everything that decides ids."""
-        return hash_json(
-            {
-                "tokenizer": self.tokenizer.hash,
-                "format": asdict(self.format),
-                "images": self.images.model_dump(mode="json"),
-                "patch_px": self.patch_px,
-                "system": self.system,
-                "keep_thinking": self.keep_thinking,
-            }
-        )
+        seen = {"images": self.images.model_dump(mode="json"), "patch_px": self.patch_px}
+        return hash_json({**self._said, **seen})
+
+    @property
+    def text_hash(self) -> str:
+        """Hash of what decides the ids of conversations without images."""
+        return hash_json(self._said)
+
+    @property
+    def _said(self) -> dict[str, object]:
+        return {
+            "tokenizer": self.tokenizer.hash,
+            "format": self.format.as_dict(),
+            "system": self.system,
+            "keep_thinking": self.keep_thinking,
+        }
 
     def examples(self, record: Record, mode: Override = "as_is") -> list[Rendered]:
         """The training view: each assistant turn is learnt once, after the prompt it will meet.
@@ -166,7 +201,7 @@ class Renderer:
         """
         check_prompt(messages, len(sizes))
         tape = self._context(messages, sizes)
-        self._open(tape, len(messages), "assistant")
+        tape.write("control", len(messages), self._assistant)
         if mode != "auto":
             forced = self.think_id if mode == "think" else self.nothink_id
             tape.write("mode", len(messages), [forced])
@@ -202,8 +237,9 @@ class Renderer:
         """
         tape = Tape()
         if self.system and not (messages and messages[0].role == "system"):
-            self._open(tape, SYSTEM_TURN, "system")
-            tape.write("text", SYSTEM_TURN, self.tokenizer.encode_own(self.system))
+            ids, text = self._opened("system")
+            tape.write("control", SYSTEM_TURN, ids)
+            tape.write("text", SYSTEM_TURN, self.tokenizer.encode_own(text + self.system))
             tape.write("control", SYSTEM_TURN, [self.end_id, *self._after_end])
         for index, turn in enumerate(messages):
             if turn.role == "assistant":
@@ -213,14 +249,17 @@ class Renderer:
                 self._asked(tape, index, turn, sizes)
         return tape
 
-    def _open(self, tape: Tape, index: int, role: Role) -> None:
-        ids = [self.start_id, *self.tokenizer.encode_text(role), self.separator_id]
-        tape.write("control", index, ids + (self._after_separator if role == "assistant" else []))
+    def _opened(self, role: Role) -> tuple[list[int], str]:
+        """How a turn opens: ids, and text that is one text with what follows to the tokenizer."""
+        if self._separator_id is None:
+            return [self.start_id], role + self.format.separator
+        return [self.start_id, *self.tokenizer.encode_text(role), self._separator_id], ""
 
     def _asked(self, tape: Tape, index: int, turn: Turn, sizes: Sizes) -> None:
         """A system or user turn; neighbouring texts are one text to the tokenizer."""
-        self._open(tape, index, turn.role)
-        text = ""
+        ids, text = self._opened(turn.role)
+        tape.write("control", index, ids)
+        before, after = self._around_image
         for part in turn.content:
             if part.type == "text":
                 text += part.text or ""
@@ -229,7 +268,9 @@ class Renderer:
             text = ""
             assert part.image is not None, "an image part has an index"
             planned = plan(self.images, self.patch_px, *sizes[part.image])
+            tape.write("control", index, before)
             tape.image(index, part.image, planned, self.image_id)
+            tape.write("control", index, after)
             text = self.format.after_image
         tape.write("text", index, self.tokenizer.encode_text(text))
         tape.write("control", index, [self.end_id, *self._after_end])
@@ -238,7 +279,7 @@ class Renderer:
         self, tape: Tape, index: int, turn: Turn, shown: bool, learnt: bool, chosen: bool
     ) -> None:
         """An assistant turn, with its thinking if `shown`; its mode is learnt if `chosen` too."""
-        self._open(tape, index, "assistant")
+        tape.write("control", index, self._assistant)
         mode = self.think_id if shown else self.nothink_id
         tape.write("mode", index, [mode], learnt and chosen)
         if shown:

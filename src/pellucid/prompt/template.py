@@ -88,7 +88,7 @@ def chat_template(
         "think": format.think,
         "think_close": format.think_close,
         "nothink": format.nothink,
-        "image": format.image,
+        "image": format.image_start + format.image + format.image_end,
         "after_image": format.after_image,
         "after_end": format.after_end,
         "after_assistant_separator": format.after_assistant_separator,

@@ -4,13 +4,14 @@ over bytes (as GPT-2's and Phi-4's).
 Control strings that stand in text stay text; control tokens are only ever made by id. Ids become
 text through bytes, so half a character at the end of a stream is held back and never guessed.
 
-Leaves out on purpose: other kinds of tokenizer, and any normalisation.
+A tokenizer over bytes may compose characters first (Unicode's NFC, as Qwen's does): what comes back
+is then the composed text. Leaves out on purpose: other kinds, and any other normalisation.
 """
 
 import codecs
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,22 @@ class Tokenizer:
         with boundary("reading the tokenizer"):
             source = path.read_bytes()
         return cls(source, path.name)
+
+    def with_controls(self, names: Sequence[str]) -> "Tokenizer":
+        """The same with control strings added where it lacks them, at the ids after its last."""
+        new = [name for name in dict.fromkeys(names) if name not in self._controls]
+        if not new:
+            return self
+        plain = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+        tree = json.loads(self.source)
+        tree["added_tokens"] = [
+            *tree.get("added_tokens", ()),
+            *(
+                {"id": self.size + at, "content": name, **plain, "special": True}
+                for at, name in enumerate(new)
+            ),
+        ]
+        return Tokenizer(json.dumps(tree, ensure_ascii=False).encode())
 
     def encode_text(self, text: str) -> list[int]:
         """Ids of plain text; never a control id, whatever the text says.
@@ -183,7 +200,7 @@ def _tree(source: bytes, name: str) -> Any:
     model = tree.get("model") if isinstance(tree, dict) else None
     model = model if isinstance(model, dict) else {}
     vocab = model.get("vocab")
-    if isinstance(tree, dict) and tree.get("normalizer") and not model.get("byte_fallback"):
+    if isinstance(tree, dict) and not _keeps_text(tree.get("normalizer"), model):
         rule = "changes text before it is cut, so that it cannot come back"
         raise UserError(Problem(f"{name}: normalizer", tree["normalizer"], rule, "remove it"))
     every = BYTES if model.get("byte_fallback") is True else LETTERS
@@ -194,6 +211,11 @@ def _tree(source: bytes, name: str) -> Any:
             Problem(name, model.get("type"), rule, "retrain it, or use asset:tokenizer")
         )
     return tree
+
+
+def _keeps_text(normalizer: Any, model: dict[str, Any]) -> bool:
+    """Whether what a normaliser does can be told from what comes back."""
+    return not normalizer or bool(model.get("byte_fallback")) or normalizer == {"type": "NFC"}
 
 
 def _by_letters(tree: dict[str, Any]) -> bool:

@@ -23,6 +23,11 @@ class Scaled(Options):
         """Scales at which a token is seen; its features stand side by side."""
         return 1
 
+    @property
+    def patches_per_token(self) -> int:
+        """Neighbouring patches, one after the other, that become one token."""
+        return 1
+
 
 class OneView(Scaled):
     """What strategies with one view have in common: a patch is a token."""
@@ -45,6 +50,11 @@ class DynamicImages(OneView):
     kind: Literal["dynamic"] = "dynamic"
     min_patches: int = Field(16, ge=1)
     """Smaller images are scaled up to this many patches (the report: 256)."""
+
+    def limited(self, tokens: int, patch_px: int) -> "DynamicImages":
+        """The same with at most so many tokens of an image."""
+        most = min(self.max_patches, tokens)
+        return DynamicImages(min_patches=min(self.min_patches, most), max_patches=most)
 
 
 class Siglip2Images(OneView):
@@ -155,7 +165,45 @@ class MultiCropS2Images(Scaled):
         return crops * sum((side // patch_px) ** 2 for side in self.scales_px)
 
 
-ImageOptions = Annotated[
+class Qwen2VlImages(Scaled):
+    """Qwen2-VL's own rule: near native size, whole squares of patches, each square one token.
+
+    It comes with a checkpoint of that family; a new model cannot be built with it.
+    """
+
+    kind: Literal["qwen2_vl"] = "qwen2_vl"
+    merge: int = Field(2, ge=1)
+    """Side of the square of patches that becomes one token."""
+    min_pixels: int = Field(56 * 56, ge=1)
+    """Smaller images are scaled up to this many pixels."""
+    max_pixels: int = Field(28 * 28 * 1280, ge=1)
+    """Larger images are scaled down to this many pixels."""
+    mean: tuple[float, float, float] = (0.48145466, 0.4578275, 0.40821073)
+    """Of red, green and blue, from 0 to 1: taken off (CLIP's)."""
+    std: tuple[float, float, float] = (0.26862954, 0.26130258, 0.27577711)
+    """Of the same: what is left is divided by it."""
+
+    @property
+    def patches_per_token(self) -> int:
+        """Patches of a square."""
+        return self.merge**2
+
+    def limited(self, tokens: int, patch_px: int) -> "Qwen2VlImages":
+        """The same with at most so many tokens of an image."""
+        most = min(self.max_pixels, tokens * (patch_px * self.merge) ** 2)
+        least = min(self.min_pixels, most)
+        return self.model_copy(update={"min_pixels": least, "max_pixels": most})
+
+    def most_tokens(self, patch_px: int) -> int:
+        """Tokens of the largest image."""
+        return max(self.max_pixels // (patch_px * self.merge) ** 2, 1)
+
+    def most_patches(self, patch_px: int) -> int:
+        """Patches that the tower reads of the largest image."""
+        return self.most_tokens(patch_px) * self.patches_per_token
+
+
+NewImageOptions = Annotated[
     DynamicImages
     | Siglip2Images
     | MultiCropImages
@@ -164,6 +212,19 @@ ImageOptions = Annotated[
     | MultiCropS2Images,
     Field(discriminator="kind"),
 ]
+"""Strategies that a new model can be built with."""
+
+ImageOptions = Annotated[
+    DynamicImages
+    | Siglip2Images
+    | MultiCropImages
+    | S2Images
+    | DynamicS2Images
+    | MultiCropS2Images
+    | Qwen2VlImages,
+    Field(discriminator="kind"),
+]
+"""Strategies that a checkpoint can have."""
 
 
 class VisionOptions(Options):
@@ -236,7 +297,7 @@ class BuildModel(Options):
     """A new model with random weights drawn from the recipe's seed."""
 
     kind: Literal["build"] = "build"
-    images: ImageOptions = DynamicImages()
+    images: NewImageOptions = DynamicImages()
     """Image strategy."""
     vision: VisionOptions
     """Vision tower."""
@@ -248,16 +309,40 @@ class BuildModel(Options):
     """Conversation format."""
 
 
-class CheckpointModel(Options):
-    """A checkpoint folder that Pellucid saved earlier."""
+class _Existing(Options):
+    """What can be changed of a model that is there already."""
 
-    kind: Literal["checkpoint"] = "checkpoint"
-    path: str
-    """The folder; relative to the recipe, or `asset:...`."""
     projector: Literal["keep", "fresh"] = "keep"
     """`fresh` draws the projector anew from the recipe's seed; tower and decoder are kept."""
     lead: Lead | Literal["keep"] = "keep"
     """`prompt.lead`, if it is to be another than the checkpoint's."""
 
 
-ModelOptions = Annotated[BuildModel | CheckpointModel, Field(discriminator="kind")]
+class CheckpointModel(_Existing):
+    """A checkpoint folder that Pellucid saved earlier."""
+
+    kind: Literal["checkpoint"] = "checkpoint"
+    path: str
+    """The folder; relative to the recipe, or `asset:...`."""
+
+
+class PretrainedModel(_Existing):
+    """A model that others published, in their layout: Phi-4-reasoning-vision, Qwen2.5-VL.
+
+    Its tower, decoder, tokenizer, image rule and system text are taken as they are.
+    """
+
+    kind: Literal["pretrained"] = "pretrained"
+    path: str | None = None
+    """Its folder, relative to the recipe; give this or `hub`."""
+    hub: str | None = None
+    """Its name on the Hugging Face hub, `owner/name`; fetched once, with no code of its own."""
+    revision: str | None = None
+    """The commit of `hub` that is meant, all 40 digits: a branch may move."""
+    max_image_tokens: int | None = Field(None, ge=1)
+    """Images are scaled down to this many tokens where the published rule would give more."""
+
+
+ModelOptions = Annotated[
+    BuildModel | CheckpointModel | PretrainedModel, Field(discriminator="kind")
+]

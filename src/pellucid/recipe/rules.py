@@ -4,15 +4,19 @@ Each rule is a generator of `Problem`s over a valid `Recipe`; a new rule is one 
 `RULES`.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 from pellucid.base.errors import Problem
 from pellucid.base.lookup import unknown
 from pellucid.recipe import gate_rules, held_out, rl_rules
 from pellucid.recipe.data import PictureScene, SceneOptions
-from pellucid.recipe.model import ImageOptions, OneView
+from pellucid.recipe.model import NewImageOptions, OneView, PretrainedModel
 from pellucid.recipe.recipe import Recipe
 from pellucid.recipe.train import Modules, Schedule, Stage
+
+_HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def names(recipe: Recipe) -> Iterator[Problem]:
@@ -118,6 +122,8 @@ def _adapts(at: str, stage: Stage) -> Iterator[Problem]:
 
 def model(recipe: Recipe) -> Iterator[Problem]:
     """Heads divide widths; the context holds an image and an answer."""
+    if recipe.model.kind == "pretrained":
+        yield from _published(recipe.model)
     if recipe.model.kind != "build":
         return
     vision, decoder, images = recipe.model.vision, recipe.model.decoder, recipe.model.images
@@ -160,7 +166,24 @@ def model(recipe: Recipe) -> Iterator[Problem]:
         )
 
 
-def _images(images: ImageOptions, patch_px: int) -> Iterator[Problem]:
+def _published(model: PretrainedModel) -> Iterator[Problem]:
+    """A folder, or a commit on the hub."""
+    if (model.path is None) == (model.hub is None):
+        given = {"path": model.path, "hub": model.hub}
+        rule, fix = "needs exactly one place that the model comes from", "set one of the two"
+        yield Problem("model", given, rule, fix)
+    elif model.hub and not _HUB_NAME.fullmatch(model.hub):
+        yield Problem("model.hub", model.hub, "is no name on a hub", "write owner/name")
+    elif model.hub and not _COMMIT.fullmatch(model.revision or ""):
+        rule = "is no commit, and a branch may move: the run would not say what it started from"
+        fix = "give the 40 digits that the model's page shows beside its files"
+        yield Problem("model.revision", model.revision, rule, fix)
+    elif model.path and model.revision:
+        rule, fix = "belongs to model.hub", "take it away"
+        yield Problem("model.revision", model.revision, rule, fix)
+
+
+def _images(images: NewImageOptions, patch_px: int) -> Iterator[Problem]:
     """Budgets in order; whole patches, tiles and squares; one crop or tile within the budget."""
     if images.kind == "dynamic" and images.min_patches > images.max_patches:
         yield Problem(

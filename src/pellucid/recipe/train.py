@@ -75,6 +75,14 @@ class Lora(Options):
     """The update is scaled by alpha / rank."""
 
 
+class DecoderLora(Lora):
+    """The same on a language model."""
+
+    mode_tokens: bool = True
+    """Also train the rows of the mode tokens in embedding and head: a model that has never met them
+    could not learn to write them otherwise."""
+
+
 class LoraModules(Options):
     """Adapters per module, at the module's own rate; absent means that all of it is trained."""
 
@@ -82,7 +90,7 @@ class LoraModules(Options):
     """On the vision tower."""
     projector: Lora | None = None
     """On the projector."""
-    decoder: Lora | None = None
+    decoder: DecoderLora | None = None
     """On the language model."""
 
 

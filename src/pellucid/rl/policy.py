@@ -94,14 +94,23 @@ class Policy:
         with torch.autocast(device.type, torch.bfloat16, enabled=self._dtype == "bfloat16"):
             if more := spare(tokens, device, torch.float32):
                 shape, ids = _longer(shape, more), F.pad(ids, (0, more))
-            embedded = self._model.embed(ids[None], patches, torch.from_numpy(prompt.grids))
+            grids = torch.from_numpy(prompt.grids)
+            embedded = self._model.embed(ids[None], patches, grids)
             hidden = self._model.hidden(
                 embedded,  # (1, T, d)
-                position_ids=shape.positions[None],
+                position_ids=self._places(ids[: len(prompt.ids)], grids, shape),
                 attention_mask=shape.sees[None, None],
             )
             targets = ids[len(prompt.ids) : tokens]
             return -chunked_losses(self._head, hidden[0, shape.sources], targets)
+
+    def _places(
+        self, prompt: Int64[Tensor, " p"], grids: Int64[Tensor, "n g"], shape: Tree
+    ) -> Int64[Tensor, "*axes 1 t"]:
+        """Positions of a row as its decoder counts them: answers follow their prompt's last."""
+        counted = self._model.positions(prompt[None], grids, [len(prompt)])
+        after = shape.positions[len(prompt) :] - (len(prompt) - 1)
+        return torch.cat([counted, counted[..., -1:] + after], -1)
 
     def _head(self, hidden: Float[Tensor, "t d"]) -> Float[Tensor, "t v"]:
         return forbid(self._model.head(hidden).float(), self._banned) / self._temperature

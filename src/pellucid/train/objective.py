@@ -47,7 +47,8 @@ def token_losses(
     device = batch.input_ids.device.type
     with torch.autocast(device, dtype=torch.bfloat16, enabled=dtype == "bfloat16"):
         embedded = model.embed(batch.input_ids, batch.patches, batch.grids)  # (1, T, d)
-        hidden = model.hidden(embedded, segments=batch.segments)  # (1, T, d)
+        places = model.positions(batch.input_ids, batch.grids, batch.segments)
+        hidden = model.hidden(embedded, segments=batch.segments, position_ids=places)  # (1, T, d)
         return chunked_losses(model.head, hidden[0, batch.sources], batch.targets)
 
 

@@ -94,7 +94,7 @@ def train_stage(
         modules = loaded.model.modules_by_name()
         sizes = table.sizes(modules)
         freeze(modules, stage.modules)
-        adapt(modules, stage.lora, seed)
+        adapt(modules, stage.lora, seed, loaded.renderer.mode_ids)
         trained = parameters(modules, stage.modules, stage.optimizer.kind)
         assert all(one.tensor.dtype == torch.float32 for one in trained), "weights are float32"
         if ranks.leads:

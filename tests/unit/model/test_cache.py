@@ -22,8 +22,11 @@ def prompts():
 
 def prefill(model, cache, slot, prompt):
     """Logits that follow the prompt."""
-    embedded = model.embed(*prompt)
-    hidden = model.hidden(embedded, past_key_values=cache.prefill(slot, embedded.shape[1]))
+    ids, patches, grids = prompt
+    places = model.positions(ids, grids, ids.shape[1:])
+    hidden = model.hidden(
+        model.embed(ids, patches, grids), past_key_values=cache.prefill(slot, places)
+    )
     return model.head(hidden[0, -1])
 
 
@@ -117,11 +120,11 @@ def test_autocast_stores_bf16(model, prompts):
 def test_a_prompt_must_fit(model):
     for tokens in (0, LENGTH + 1):
         with pytest.raises(ValueError, match="does not fit"):
-            fresh(model).prefill(0, tokens)
+            fresh(model).prefill(0, torch.arange(tokens)[None])
 
 
 def test_a_full_slot_cannot_advance(model):
     cache = fresh(model)
-    cache.prefill(1, LENGTH)
+    cache.prefill(1, torch.arange(LENGTH)[None])
     with pytest.raises(AssertionError, match="slot 1 is full"):
         cache.advance([1])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.unit import stock_qwen
 
 from pellucid.base.errors import UserError
 from pellucid.infer.engine import Engine
@@ -29,12 +30,12 @@ def loaded(world: World) -> Loaded:
     return load(world.model)
 
 
-def rolled(world: World, loaded: Loaded, path: Path, **changes) -> list[Sample]:
+def rolled(world: World, loaded: Loaded, path: Path, context: int = 96, **changes) -> list[Sample]:
     options = make_options(prompts_per_batch=6, group_size=4, **changes)
     rows = read_mix(world.mix).rows
-    found = survey("toy", options, rows, world.stores, loaded.renderer, 96)
+    found = survey("toy", options, rows, world.stores, loaded.renderer, context)
     prompts = Prompts(found.entries, options.prompts_per_batch, 7)
-    engine = Engine(loaded.model, Processor(loaded.renderer), 6, 80, "tiny")
+    engine = Engine(loaded.model, Processor(loaded.renderer), 6, context - 16, "tiny")
     roll_out(options, prompts.batch(0), world.stores, engine, 11, path)
     return read_samples(path)
 
@@ -87,6 +88,20 @@ def test_trainer_and_engine_agree_on_every_token(
     other = policy(world, loaded, temperature + 0.5).logprobs(rows[0]).detach()
     old = torch.tensor([value for sample in rows[0] for value in sample.drawn_logprobs])
     assert (other - old).abs().max() > 1e-2
+
+
+def test_they_agree_where_images_have_three_positions(world: World, tmp_path: Path) -> None:
+    """Qwen2.5-VL: what an image's tokens count for depends on its shape."""
+    stock_qwen.write(tmp_path / "qwen")
+    loaded = load(tmp_path / "qwen")
+    samples = rolled(world, loaded, tmp_path / "a.jsonl", context=200)
+    assert {world.records[1].id, world.records[4].id} & {sample.record for sample in samples}
+    told = policy(world, loaded, pack=260)
+    rows = told.packs(samples)
+    assert any(len(row) > 1 for row in rows)
+    for row in rows:
+        old = torch.tensor([value for sample in row for value in sample.drawn_logprobs])
+        torch.testing.assert_close(told.logprobs(row).detach(), old, rtol=0, atol=1e-5)
 
 
 def test_rollouts_are_written_with_their_scores_and_come_back_to_the_bit(

@@ -1,5 +1,6 @@
 """Adapters: nothing changes at first, only matrices move, by little rank, and merging adds up."""
 
+import copy
 import sys
 
 import pytest
@@ -9,12 +10,12 @@ from safetensors.torch import load_file
 from pellucid.base.errors import UserError
 from pellucid.model import checkpoint
 from pellucid.recipe import load
-from pellucid.recipe.train import Lora, LoraModules, Modules
+from pellucid.recipe.train import DecoderLora, Lora, LoraModules, Modules
 from pellucid.train.lora import adapt, merge
 from pellucid.train.optim import hidden_matrices
 from pellucid.train.stage import train_stage
 
-LORA = LoraModules(vision=Lora(rank=2), decoder=Lora(rank=3, alpha=6.0))
+LORA = LoraModules(vision=Lora(rank=2), decoder=DecoderLora(rank=3, alpha=6.0))
 
 
 @pytest.fixture
@@ -80,12 +81,53 @@ def test_a_stage_moves_matrices_alone_and_by_little_rank(world, stage, tmp_path)
     after = load_file(tmp_path / "checkpoint/model.safetensors")
     assert before.keys() == after.keys()
     moved = {name for name in before if not torch.equal(before[name], after[name])}
-    decoder = checkpoint.load(world.model).model.decoder
-    assert moved == {f"decoder.{name}" for name in hidden_matrices(decoder)}
-    for name in moved:
+    loaded = checkpoint.load(world.model)
+    table = "decoder.model.embed_tokens.weight"
+    matrices = {f"decoder.{name}" for name in hidden_matrices(loaded.model.decoder)}
+    assert moved == matrices | {table}
+    rows = (before[table] != after[table]).any(1).nonzero().flatten().tolist()
+    assert rows == sorted(loaded.renderer.mode_ids), "of the embedding, the mode tokens alone"
+    for name in matrices:
         change = (after[name] - before[name]).double()
         sizes = torch.linalg.svdvals(change)
         assert sizes[1] > 0 and sizes[2] < 1e-5 * sizes[0], name
+
+
+def test_mode_tokens_can_be_left_as_they_are(world, stage, tmp_path):
+    lora = {"decoder": {"rank": 2, "mode_tokens": False}}
+    made = stage(modules=Modules(decoder=3e-2), lora=lora, epochs=1)
+    train_stage(made, world.mix, world.stores, world.model, tmp_path, 3, "cpu", "float32")
+    before = load_file(world.model / "model.safetensors")
+    after = load_file(tmp_path / "checkpoint/model.safetensors")
+    table = "decoder.model.embed_tokens.weight"
+    assert torch.equal(before[table], after[table])
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_trained_rows_stand_for_those_of_the_table(model, tied):
+    """Rows moved by hand: as the model with these rows written into its tables."""
+    decoder, ids = model.decoder, [4, 5, 6]
+    if not tied:
+        decoder.lm_head.weight = torch.nn.Parameter(decoder.lm_head.weight.detach().clone() / 2)
+    wanted = copy.deepcopy(model)
+    modules = model.modules_by_name()
+    adapt(modules, LoraModules(decoder=DecoderLora(rank=2)), 0, ids)
+    rows = {name: one for name, one in decoder.named_parameters() if name.endswith("rows")}
+    assert len(rows) == (1 if tied else 2)
+    assert {name for name, one in decoder.named_parameters() if one.requires_grad} == {
+        name for name, _ in decoder.named_parameters() if name in rows or "lora_" in name
+    }
+    tables = {"model.embed_tokens": wanted.decoder.model.embed_tokens}
+    tables["lm_head"] = wanted.decoder.lm_head
+    with torch.no_grad():
+        for name, one in rows.items():
+            one.add_(torch.randn(one.shape, generator=torch.Generator().manual_seed(3)))
+            tables[name.removesuffix(".rows")].weight[ids] = one
+    assert (said(model) - said(wanted)).abs().max() <= 1e-5
+    merge(modules, LoraModules(decoder=DecoderLora(rank=2)))
+    assert dict(model.named_parameters()).keys() == dict(wanted.named_parameters()).keys()
+    for one, other in zip(model.parameters(), wanted.parameters(), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_killed_and_resumed_equals_unbroken(world, stage, tmp_path, monkeypatch):

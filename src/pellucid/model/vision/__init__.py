@@ -15,6 +15,7 @@ from pellucid.model.vision.base import Patchify
 from pellucid.model.vision.multi_crop import multi_crop
 from pellucid.model.vision.one_view import one_view
 from pellucid.model.vision.s2 import dynamic_s2, multi_crop_s2, s2
+from pellucid.model.vision.squares import squares
 from pellucid.prompt.plan import Plan
 from pellucid.recipe.model import ImageOptions
 
@@ -27,6 +28,7 @@ STRATEGIES: dict[str, Patchify[Any]] = {
     "s2": s2,
     "dynamic_s2": dynamic_s2,
     "multi_crop_s2": multi_crop_s2,
+    "qwen2_vl": squares,
 }
 
 

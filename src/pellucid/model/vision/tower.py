@@ -114,6 +114,11 @@ class VisionTower(nn.Module):
         self.embeddings = Embeddings(config)
         self.encoder = Encoder(config, run_layers(config, feature_layer))
 
+    @property
+    def depth(self) -> int:
+        """Layers that are run."""
+        return len(self.encoder.layers)
+
     def forward(
         self, patches: Float[Tensor, "p c"], grids: Int64[Tensor, "n 2"]
     ) -> Float[Tensor, "p d"]:

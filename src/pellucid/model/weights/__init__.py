@@ -17,7 +17,7 @@ from pellucid.base.errors import Problem, UserError, boundary
 from pellucid.base.paths import atomic
 from pellucid.model.config import PellucidConfig
 from pellucid.model.tensors import write_tensors
-from pellucid.model.weights import phi4_siglip
+from pellucid.model.weights import phi4_siglip, qwen2_5_vl
 from pellucid.model.weights.base import Layout
 from pellucid.model.weights.shards import Shards
 from pellucid.prompt.render import Renderer
@@ -28,8 +28,10 @@ REFUSED = (
     KeyError, ValueError, TypeError, AttributeError, ArithmeticError, StrictDataclassError
 )  # fmt: skip
 """What configurations raise whose fields are missing, of a wrong type, or out of range."""
-LAYOUTS: dict[str, Layout] = {phi4_siglip.MODEL_TYPE: phi4_siglip.LAYOUT}
-
+LAYOUTS: dict[str, Layout] = {
+    phi4_siglip.MODEL_TYPE: phi4_siglip.LAYOUT,
+    qwen2_5_vl.MODEL_TYPE: qwen2_5_vl.LAYOUT,
+}
 
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
 """Endings of files of weights; those that are not in use would be stale beside what is written."""
@@ -92,7 +94,12 @@ def read(folder: Path, fields: Mapping[str, Any]) -> Published:
 
 
 def write_like(
-    model: nn.Module, config: PellucidConfig, like: Path, layout: Layout, to: Path
+    model: nn.Module,
+    config: PellucidConfig,
+    renderer: Renderer,
+    like: Path,
+    layout: Layout,
+    to: Path,
 ) -> None:
     """Write a model's weights as a published folder has them.
 
@@ -103,6 +110,7 @@ def write_like(
     Args:
         model: ours, of the same shapes.
         config: its configuration.
+        renderer: its conversation format.
         like: the published folder.
         layout: its layout.
         to: a new folder.
@@ -121,6 +129,7 @@ def write_like(
         for path in sorted(like.iterdir()):
             if path.is_file() and path not in shards.files and path.suffix not in _WEIGHTS:
                 shutil.copyfile(path, to / path.name)
+    layout.told(renderer, to)
     for path in shards.files:
         tensors = {name: _theirs(shards[name], weights, named[name]) for name in shards.of(path)}
         with boundary("writing the checkpoint"), atomic(to / path.name) as temporary:

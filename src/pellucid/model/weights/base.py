@@ -9,6 +9,10 @@ from pellucid.model.config import PellucidConfig
 from pellucid.prompt.render import Renderer
 
 
+def _nothing(renderer: Renderer, folder: Path) -> None:
+    """The published files say all of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """A row of the table of layouts."""
@@ -20,3 +24,5 @@ class Layout:
     """Published name of a weight -> our name; None for a weight that our model never runs."""
     renderer: Callable[[Path, Mapping[str, Any]], Renderer]
     """The conversation format of a published folder, given the fields of its `config.json`."""
+    told: Callable[[Renderer, Path], None] = _nothing
+    """Writes what a renderer says otherwise than the published files that were copied."""

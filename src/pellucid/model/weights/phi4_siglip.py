@@ -19,6 +19,7 @@ from typing import Any
 from transformers import Phi3Config, Siglip2VisionConfig
 
 from pellucid.base.errors import Problem, UserError, boundary
+from pellucid.base.paths import write_json
 from pellucid.model.config import PellucidConfig
 from pellucid.model.weights.base import Layout
 from pellucid.prompt.folder import TEMPLATE, TOKENIZER, TOKENIZER_CONFIG
@@ -211,4 +212,16 @@ def _system(folder: Path) -> str:
     return found[1] if found and plain else ""
 
 
-LAYOUT = Layout(config, ours, renderer)
+def told(renderer: Renderer, folder: Path) -> None:
+    """Write the budget of images where it is another than the published one."""
+    images = renderer.images
+    assert isinstance(images, DynamicImages), f"{images.kind} in a folder of {MODEL_TYPE}"
+    path = folder / "config.json"
+    with boundary("writing the checkpoint"):
+        fields = json.loads(path.read_bytes())
+        budget = {"min_num_patches": images.min_patches, "max_num_patches": images.max_patches}
+        if {name: fields.get(name, value) for name, value in budget.items()} != budget:
+            write_json(path, {**fields, **budget})
+
+
+LAYOUT = Layout(config, ours, renderer, told)

@@ -321,7 +321,6 @@ def test_damaged_weights_are_named(name, text, message, published, tmp_path):
         ({"rope_theta": 10000}, "another decoder"),
         ({"rms_norm_eps": 0.5}, "another decoder"),
         ({"num_attention_heads": 2}, "another decoder"),
-        ({"max_num_patches": 256}, "another conversation format"),
     ],
 )
 def test_weights_are_not_put_beside_another_configuration(
@@ -334,6 +333,14 @@ def test_weights_are_not_put_beside_another_configuration(
     with pytest.raises(UserError, match=message):
         checkpoint.save_like(loaded, folder, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_lowered_budget_is_written_along(published, loaded, tmp_path):
+    few = loaded.renderer.within(100)
+    checkpoint.save_like(checkpoint.Loaded(loaded.model, few), published.folder, tmp_path)
+    fields = json.loads((tmp_path / "config.json").read_text())
+    assert (fields["min_num_patches"], fields["max_num_patches"]) == (100, 100)
+    assert checkpoint.load(tmp_path).renderer.hash == few.hash
 
 
 def test_stale_weights_are_neither_read_nor_copied(published, loaded, tmp_path):

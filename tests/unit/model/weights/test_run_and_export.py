@@ -11,6 +11,7 @@ import torch
 import yaml
 from PIL import Image
 from safetensors.torch import load_file
+from tests.unit import stock_qwen
 from typer.testing import CliRunner
 
 import pellucid
@@ -103,6 +104,30 @@ def test_the_page_does_what_it_says(published, tmp_path, monkeypatch):
         silent = isinstance(done.exception, UserError) and "got " in str(done.exception)
         # What has random weights may find no end.
         assert done.exit_code == 0 or (" chat " in line and silent), (line, done.output)
+
+
+def test_the_page_on_adapters_does_what_it_says(tmp_path, monkeypatch, capsys):
+    """docs/lora.md, with a tiny random Qwen2.5-VL where it names the published one."""
+    page = (PAGE.parent / "lora.md").read_text("utf-8")
+    (recipe,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    install, commands = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert "hf download" in install  # no hub here
+    monkeypatch.chdir(tmp_path)
+    stock_qwen.write(Path("Qwen2.5-VL-3B-Instruct"))
+    Path("recipe.yaml").write_text(recipe, "utf-8")
+    rows = json.loads((ASSETS / "examples/real/real.json").read_text("utf-8"))[::4]
+    Path("rows.json").write_text(json.dumps(rows), "utf-8")
+    shutil.copytree(ASSETS / "examples/real/images", "images")
+    for line in commands.splitlines():
+        done = CliRunner().invoke(app, shlex.split(line)[1:])
+        assert done.exit_code == 0, (line, done.output)
+    before, after = weights(Path("Qwen2.5-VL-3B-Instruct")), weights(Path("mine-qwen"))
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert {name.split(".")[0] for name in changed} == {"visual", "model", "lm_head"}
+    assert all("merger" in name for name in changed if name.startswith("visual"))
+    exec(code, {})
+    assert capsys.readouterr().out
 
 
 def test_half_is_refused_beside_like(home, published, tmp_path):

@@ -1,0 +1,103 @@
+"""Language models behind the image features, and where their tokens stand.
+
+Both are transformers' own. Phi-3 counts tokens; Qwen2.5-VL gives an image token three positions
+(time, row, column), and what follows an image stands behind its longer side (mRoPE).
+
+Leaves out on purpose: video, whose time axis would run.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Int64
+from torch import Tensor, nn
+from transformers import Phi3ForCausalLM, PreTrainedModel
+from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import Qwen2_5_VLTextConfig
+from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
+    Qwen2_5_VLPreTrainedModel,
+    Qwen2_5_VLTextModel,
+)
+
+from pellucid.model.segments import segment_positions
+
+
+class QwenDecoder(Qwen2_5_VLPreTrainedModel):
+    """Qwen2.5-VL's language model with its head, under the names that Phi-3's class has."""
+
+    config_class = Qwen2_5_VLTextConfig
+    _tied_weights_keys = {"lm_head.weight": "model.embed_tokens.weight"}
+
+    def __init__(self, config: Qwen2_5_VLTextConfig) -> None:
+        super().__init__(config)
+        self.model = Qwen2_5_VLTextModel(config)
+        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.post_init()
+
+
+DECODERS: Mapping[str, type[PreTrainedModel]] = {
+    "phi3": Phi3ForCausalLM,
+    "qwen2_5_vl_text": QwenDecoder,
+}
+"""Decoder classes by the `model_type` of their configuration."""
+
+MROPE = frozenset({"qwen2_5_vl_text"})
+"""Decoders whose tokens have three positions."""
+
+
+def mrope_positions(
+    images: Bool[Tensor, "1 t"],
+    grids: Sequence[tuple[int, int]],
+    segments: Sequence[int],
+) -> Int64[Tensor, "3 1 t"]:
+    """Time, row and column of every token of a packed row, counted from 0 in each segment.
+
+    Args:
+        images: which tokens stand for images, those of one image side by side.
+        grids: rows and columns of tokens of each image, in order.
+        segments: lengths of the sequences in the row.
+
+    >>> row = torch.tensor([[False, True, True, True, True, False]])
+    >>> mrope_positions(row, [(2, 2)], [6])[:, 0].tolist()
+    [[0, 1, 1, 1, 1, 3], [0, 1, 1, 2, 2, 3], [0, 1, 2, 1, 2, 3]]
+    """
+    device = images.device
+    down, across, ends = _within(grids, device)
+    zeros = torch.zeros_like(images, dtype=torch.int64)
+    moved = torch.ones_like(zeros).masked_scatter(images, ends)  # how far each token moves the next
+    before = (moved.cumsum(1) - moved)[0]
+    lengths = torch.tensor(segments, device=device)
+    starts = lengths.cumsum(0) - lengths
+    time = before - before[starts].repeat_interleave(lengths, output_size=images.shape[1])
+    offsets = [zeros, zeros.masked_scatter(images, down), zeros.masked_scatter(images, across)]
+    return torch.stack([time[None] + offset for offset in offsets])
+
+
+def _within(
+    grids: Sequence[tuple[int, int]], device: torch.device
+) -> tuple[Int64[Tensor, " n"], ...]:
+    """Row and column of each image token in its image; and how far it moves the next token."""
+    down, across, ends = [], [], []
+    for rows, cols in grids:
+        down.append(torch.arange(rows).repeat_interleave(cols))
+        across.append(torch.arange(cols).repeat(rows))
+        last = torch.zeros(rows * cols, dtype=torch.int64)
+        last[-1] = max(rows, cols)
+        ends.append(last)
+    empty = torch.zeros(0, dtype=torch.int64)
+    return tuple(torch.cat([empty, *parts]).to(device) for parts in (down, across, ends))
+
+
+def positions(
+    config: Any,
+    input_ids: Int64[Tensor, "1 t"],
+    image_grids: Int64[Tensor, "n g"] | None,
+    segments: Sequence[int],
+) -> Int64[Tensor, "*axes 1 t"]:
+    """Positions of a packed row, as the decoder of a `PellucidConfig` counts them."""
+    if config.text_config.model_type not in MROPE:
+        return segment_positions(segments, input_ids.device)
+    grids = [] if image_grids is None else image_grids.tolist()
+    side = config.square
+    tokens = [(rows // side, cols // side) for rows, cols in grids]
+    return mrope_positions(input_ids == config.image_token_id, tokens, segments)
