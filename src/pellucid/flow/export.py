@@ -38,7 +38,7 @@ PROVENANCE = "provenance.json"
 LOG_BYTES = 200_000
 """Most bytes of the exported log."""
 
-_PATHS = ("path", "image_folder", "inputs", "tokenizer")
+_PATHS = ("path", "image_folder", "inputs", "tokenizer", "card")
 """Fields of a recipe that name files."""
 
 _SLICES = {"data": "source", "mix": "mix", "init": "model", "train": "stage", "rl": "rl"}

@@ -12,6 +12,7 @@ from pellucid.flow.job import Job
 from pellucid.flow.lines import say
 from pellucid.flow.names import checkpoint_job, checkpoint_name, checkpoint_names
 from pellucid.recipe.data import Mix
+from pellucid.recipe.model import ModelOptions
 from pellucid.recipe.recipe import Recipe
 from pellucid.recipe.rl import RlOptions
 from pellucid.recipe.train import Stage
@@ -84,7 +85,7 @@ def _data(recipe: Recipe, name: str) -> Job:
     options = recipe.data.sources[name]
     inputs = steps.input_hashes(options)
     # The files' hashes say what is read; where they lie must not change the key.
-    told = options.model_dump(mode="json", exclude={"path", "image_folder", "inputs"})
+    told = options.model_dump(mode="json", exclude={"path", "image_folder", "inputs", "card"})
     return Job(
         name=f"data.{name}",
         type="data",
@@ -111,15 +112,31 @@ def _mix(recipe: Recipe, name: str) -> Job:
 def _init(recipe: Recipe) -> Job:
     inputs = steps.model_inputs(recipe.model)
     steps.check_context(recipe.model, recipe.eval.context_tokens)
-    told = recipe.model.model_dump(mode="json", exclude={"path": True, "prompt": {"tokenizer"}})
     return Job(
         name="init",
         type="init",
         version=steps.VERSION,
-        slice={"model": told, "inputs": inputs, "seed": recipe.seed},
+        slice={"model": _told_model(recipe.model), "inputs": inputs, "seed": recipe.seed},
         parents=(),
         work=steps.Init(recipe.model, recipe.seed),
     )
+
+
+def _told_model(options: ModelOptions) -> dict[str, Any]:
+    """A model's slice: not where files lie, and fields that came later only where they are used."""
+    if options.kind != "build":
+        return options.model_dump(mode="json", exclude={"path"})
+    told = options.model_dump(mode="json", exclude={"prompt": {"tokenizer"}})
+    for part in ("vision", "decoder"):
+        if told[part]["weights"] is None:
+            del told[part]["weights"]
+        else:
+            del told[part]["weights"]["path"]
+    if told["decoder"]["vocab_size"] is None:
+        del told["decoder"]["vocab_size"]
+    if told["prompt"]["format"] is None:
+        del told["prompt"]["format"]
+    return told
 
 
 def _stage(recipe: Recipe, index: int, checkpoint: str, where: Mapping[str, str]) -> Job:
@@ -147,15 +164,11 @@ def _stage(recipe: Recipe, index: int, checkpoint: str, where: Mapping[str, str]
 def _told(stage: Stage) -> dict[str, Any]:
     """A stage's slice.
 
-    `validation` and `lora` stand in it only where they are used: finished stages without them keep
-    their keys.
+    Fields that came later stand in it only where they are used: finished stages keep their keys.
     """
     told = stage.model_dump(mode="json")
-    if stage.validation is None:
-        del told["validation"]
-    if stage.lora is None:
-        del told["lora"]
-    return told
+    later = ("validation", "lora", "max_steps")
+    return {name: value for name, value in told.items() if value is not None or name not in later}
 
 
 def _rl(recipe: Recipe, checkpoint: str, where: Mapping[str, str]) -> Job:

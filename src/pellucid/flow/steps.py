@@ -16,7 +16,7 @@ from pellucid.flow.job import Work
 from pellucid.flow.names import CHECKPOINT, checkpoint_folder, checkpoint_name
 from pellucid.recipe.data import Mix, SourceOptions
 from pellucid.recipe.eval import EvalOptions
-from pellucid.recipe.model import CheckpointModel, ModelOptions, PretrainedModel
+from pellucid.recipe.model import CheckpointModel, ModelOptions, Weights
 from pellucid.recipe.release import ReleaseOptions
 from pellucid.recipe.rl import RlOptions
 from pellucid.recipe.train import Stage as StageOptions
@@ -116,19 +116,32 @@ def model_inputs(options: ModelOptions) -> dict[str, str]:
     Raises:
         UserError: the checkpoint folder is not there.
     """
-    if options.kind == "build":
-        return {"tokenizer": hash_file(resolve(options.prompt.tokenizer))}
+    if options.kind != "build":
+        return _hashes("model", options)
+    found: dict[str, str] = {}
+    for name in ("vision", "decoder"):
+        if weights := getattr(options, name).weights:
+            told = _hashes(f"model.{name}.weights", weights)
+            found |= {f"{name}/{file}": hash_ for file, hash_ in told.items()}
+    if options.decoder.weights is None:
+        found["tokenizer"] = hash_file(resolve(options.prompt.tokenizer))
+    return found
+
+
+def _hashes(at: str, options: CheckpointModel | Weights) -> dict[str, str]:
+    """SHA-256 of the files of a folder; of a model on a hub its commit."""
     if options.path is None:
+        assert isinstance(options, Weights), "a checkpoint has a path"
         return {"commit": str(options.revision)}
     folder = resolve(options.path)
     if not (folder / "config.json").is_file():
         rule = "holds no checkpoint" if folder.exists() else "does not exist"
         fix = "run the recipe that makes it, then pellucid export NAME --to FOLDER"
-        if options.kind == "pretrained":
+        if isinstance(options, Weights):
             fix = "name the folder that holds its config.json"
         if options.path.startswith(ASSET_PREFIX):
             fix = "run make backbone, which puts it there"
-        raise UserError(Problem("model.path", options.path, rule, fix))
+        raise UserError(Problem(f"{at}.path", options.path, rule, fix))
     return {path.name: hash_file(path) for path in sorted(folder.glob("*")) if path.is_file()}
 
 
@@ -192,6 +205,7 @@ class Init:
         """Fill the folder."""
         from pellucid.model import checkpoint
         from pellucid.model.init import init_weights
+        from pellucid.model.weights import parts
         from pellucid.prompt.render import Renderer
         from pellucid.store.digest import TRAINED_ON, read_digest, write_digest
 
@@ -209,14 +223,23 @@ class Init:
             if (folder / TRAINED_ON).is_file():
                 write_digest(work.folder / TRAINED_ON, read_digest(folder / TRAINED_ON))
             return
-        renderer = Renderer.build(self.options)
-        checkpoint.save(checkpoint.build(self.options, self.seed, renderer), renderer, target)
+        folders = {
+            name: _folder(weights)
+            for name in ("vision", "decoder")
+            if (weights := getattr(self.options, name).weights)
+        }
+        renderer = Renderer.build(self.options, folders.get("decoder"))
+        model = checkpoint.build(self.options, self.seed, renderer)
+        for name, folder in folders.items():
+            parts.fill(model, name, folder)
+        checkpoint.save(model, renderer, target)
 
 
-def _folder(options: CheckpointModel | PretrainedModel) -> Path:
+def _folder(options: CheckpointModel | Weights) -> Path:
     """Where a model lies that is there already; fetched first where a hub has it."""
     if options.path is not None:
         return resolve(options.path)
+    assert isinstance(options, Weights), "a checkpoint has a path"
     from pellucid.flow.hub import fetch
 
     return fetch(str(options.hub), str(options.revision))

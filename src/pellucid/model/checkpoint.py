@@ -57,7 +57,7 @@ def build(options: BuildModel, seed: int, renderer: Renderer) -> PellucidForCond
     """
     config = config_for(
         options,
-        vocab_size=renderer.tokenizer.size,
+        vocab_size=_rows(options, renderer),
         image_token_id=renderer.image_id,
         pad_token_id=renderer.pad_id,
         eos_token_id=renderer.end_id,
@@ -65,6 +65,15 @@ def build(options: BuildModel, seed: int, renderer: Renderer) -> PellucidForCond
     model = _skeleton(config)
     init_weights(model, seed)
     return model
+
+
+def _rows(options: BuildModel, renderer: Renderer) -> int:
+    """Rows of the embedding."""
+    needed, asked = renderer.tokenizer.size, options.decoder.vocab_size
+    if asked is not None and asked < needed:
+        rule, fix = f"is under the {needed} ids of the tokenizer", "raise it, or leave it out"
+        raise UserError(Problem("model.decoder.vocab_size", asked, rule, fix))
+    return asked or needed
 
 
 def save(

@@ -14,10 +14,11 @@ from pellucid.base.errors import Problem, UserError
 from pellucid.base.hashing import hash_json
 from pellucid.base.paths import resolve
 from pellucid.prompt import folder as files
-from pellucid.prompt.format import PELLUCID, ChatFormat
+from pellucid.prompt.format import PELLUCID, PHI4, ChatFormat
 from pellucid.prompt.parse import Parsed, parse
 from pellucid.prompt.plan import plan
 from pellucid.prompt.rendered import SYSTEM_TURN, Rendered
+from pellucid.prompt.strips import unstripped
 from pellucid.prompt.tape import Tape
 from pellucid.prompt.tokenizer import Tokenizer
 from pellucid.prompt.turns import Override, check_prompt, groups, overridden, thinks
@@ -87,18 +88,26 @@ class Renderer:
         self._assistant = [*ids, *tokenizer.encode_text(text + format.after_assistant_separator)]
 
     @classmethod
-    def build(cls, options: BuildModel) -> "Renderer":
+    def build(cls, options: BuildModel, beside: Path | None = None) -> "Renderer":
         """The renderer of a new model.
+
+        Args:
+            options: the recipe's slice.
+            beside: folder of the decoder's published weights, which has the tokenizer.
 
         Raises:
             DiskError: the tokenizer file cannot be read.
             UserError: it is no tokenizer, or lacks a control string.
         """
-        tokenizer = Tokenizer.load(resolve(options.prompt.tokenizer))
         prompt = options.prompt
+        named = resolve(prompt.tokenizer) if beside is None else beside / files.TOKENIZER
+        tokenizer, format, system = Tokenizer.load(named), PELLUCID, prompt.system
+        if prompt.format == "phi4":
+            tokenizer, strips = unstripped(tokenizer)
+            format, system = strips.format(PHI4), strips.within(system)
         return cls(
-            tokenizer, replace(PELLUCID, lead=prompt.lead), options.images, options.vision.patch_px,
-            prompt.system, prompt.keep_thinking,
+            tokenizer, replace(format, lead=prompt.lead), options.images, options.vision.patch_px,
+            system, prompt.keep_thinking,
         )  # fmt: skip
 
     @classmethod

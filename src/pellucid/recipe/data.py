@@ -211,6 +211,8 @@ class RowsSource(Options):
     """Task label of records that name none."""
     split: SplitShares = SplitShares()
     """Split of the pictures, for records that name no split."""
+    card: str | None = None
+    """What is known of rows that are not here yet, `file.yaml:part`: counts for `pellucid plan`."""
     max_image_pixels: int = Field(50_000_000, ge=1)
     """Pictures larger than this are refused."""
     on_fault: Literal["refuse", "drop"] = "refuse"

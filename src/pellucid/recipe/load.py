@@ -213,6 +213,8 @@ def _absolute(tree: dict[str, Any], base: Path) -> dict[str, Any]:
     model = tree.get("model")
     if isinstance(model, dict):
         nodes += [model, model.get("prompt")]
+        parts = (model.get(name) for name in ("vision", "decoder"))
+        nodes += [part.get("weights") for part in parts if isinstance(part, dict)]
     rewards = (tree.get("rl") or {}).get("rewards") if isinstance(tree.get("rl"), dict) else None
     own = rewards.get("own") if isinstance(rewards, dict) else None
     nodes += list(own.values()) if isinstance(own, dict) else []
@@ -222,7 +224,7 @@ def _absolute(tree: dict[str, Any], base: Path) -> dict[str, Any]:
     for node in nodes:
         if not isinstance(node, dict):
             continue
-        for key in ("path", "image_folder", "tokenizer"):
+        for key in ("path", "image_folder", "tokenizer", "card"):
             if key in node:
                 node[key] = _from(base, node[key])
         if isinstance(node.get("inputs"), list):

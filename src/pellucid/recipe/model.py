@@ -227,8 +227,22 @@ ImageOptions = Annotated[
 """Strategies that a checkpoint can have."""
 
 
+class Weights(Options):
+    """Where published weights lie: a folder, or a commit of a hub."""
+
+    path: str | None = None
+    """The folder, relative to the recipe; give this or `hub`."""
+    hub: str | None = None
+    """Name on the Hugging Face hub, `owner/name`; fetched once, with no code of its own."""
+    revision: str | None = None
+    """The commit of `hub` that is meant, all 40 digits: a branch may move."""
+
+
 class VisionOptions(Options):
     """A SigLIP2 NaFlex tower."""
+
+    weights: Weights | None = None
+    """Of a published SigLIP2 of these sizes; drawn from the recipe's seed when absent."""
 
     width: int = Field(ge=8)
     """Hidden size."""
@@ -254,6 +268,11 @@ class ProjectorOptions(Options):
 
 class DecoderOptions(Options):
     """A decoder-only language model from transformers."""
+
+    weights: Weights | None = None
+    """Of a published model of these sizes; drawn from the recipe's seed when absent."""
+    vocab_size: int | None = Field(None, ge=2)
+    """Rows of embedding and head; those that the tokenizer needs when absent."""
 
     kind: Literal["phi3"] = "phi3"
     """Architecture; Phi-3 is the class of Phi-4 and Phi-4-reasoning."""
@@ -283,7 +302,10 @@ class PromptOptions(Options):
     """How a conversation becomes tokens; saved with the checkpoint."""
 
     tokenizer: str = "asset:tokenizer/tokenizer.json"
-    """A `tokenizers` file that holds the control tokens of the format."""
+    """A `tokenizers` file that holds the control tokens of the format; with `decoder.weights` the
+    one that lies beside these is taken, whatever stands here."""
+    format: Literal["phi4"] | None = None
+    """Control strings: those of Phi-4-reasoning-vision, or our own when absent."""
     system: str = ""
     """System message of conversations that bring none; empty for none."""
     keep_thinking: bool = False
@@ -326,19 +348,13 @@ class CheckpointModel(_Existing):
     """The folder; relative to the recipe, or `asset:...`."""
 
 
-class PretrainedModel(_Existing):
+class PretrainedModel(_Existing, Weights):
     """A model that others published, in their layout: Phi-4-reasoning-vision, Qwen2.5-VL.
 
     Its tower, decoder, tokenizer, image rule and system text are taken as they are.
     """
 
     kind: Literal["pretrained"] = "pretrained"
-    path: str | None = None
-    """Its folder, relative to the recipe; give this or `hub`."""
-    hub: str | None = None
-    """Its name on the Hugging Face hub, `owner/name`; fetched once, with no code of its own."""
-    revision: str | None = None
-    """The commit of `hub` that is meant, all 40 digits: a branch may move."""
     max_image_tokens: int | None = Field(None, ge=1)
     """Images are scaled down to this many tokens where the published rule would give more."""
 

@@ -11,7 +11,7 @@ from pellucid.base.errors import Problem
 from pellucid.base.lookup import unknown
 from pellucid.recipe import gate_rules, held_out, rl_rules
 from pellucid.recipe.data import PictureScene, SceneOptions
-from pellucid.recipe.model import NewImageOptions, OneView, PretrainedModel
+from pellucid.recipe.model import NewImageOptions, OneView, Weights
 from pellucid.recipe.recipe import Recipe
 from pellucid.recipe.train import Modules, Schedule, Stage
 
@@ -88,6 +88,12 @@ def stages(recipe: Recipe) -> Iterator[Problem]:
         if (stage.batch_records is None) == (stage.batch_tokens is None):
             given = {"batch_records": stage.batch_records, "batch_tokens": stage.batch_tokens}
             yield Problem(at, given, "needs exactly one batch size", "set one of the two")
+        if stage.max_steps and stage.epochs != 1:
+            rule, fix = (
+                f"says another end than {at}.max_steps={stage.max_steps}",
+                "give one of them",
+            )
+            yield Problem(f"{at}.epochs", stage.epochs, rule, fix)
         if stage.batch_tokens and stage.batch_tokens < stage.pack.max_tokens:
             yield Problem(
                 f"{at}.batch_tokens",
@@ -123,10 +129,13 @@ def _adapts(at: str, stage: Stage) -> Iterator[Problem]:
 def model(recipe: Recipe) -> Iterator[Problem]:
     """Heads divide widths; the context holds an image and an answer."""
     if recipe.model.kind == "pretrained":
-        yield from _published(recipe.model)
+        yield from _published("model", recipe.model)
     if recipe.model.kind != "build":
         return
     vision, decoder, images = recipe.model.vision, recipe.model.decoder, recipe.model.images
+    for at, weights in (("vision", vision.weights), ("decoder", decoder.weights)):
+        if weights:
+            yield from _published(f"model.{at}.weights", weights)
     for at, width, heads in (
         ("model.vision", vision.width, vision.heads),
         ("model.decoder", decoder.width, decoder.heads),
@@ -166,21 +175,21 @@ def model(recipe: Recipe) -> Iterator[Problem]:
         )
 
 
-def _published(model: PretrainedModel) -> Iterator[Problem]:
+def _published(at: str, model: Weights) -> Iterator[Problem]:
     """A folder, or a commit on the hub."""
     if (model.path is None) == (model.hub is None):
         given = {"path": model.path, "hub": model.hub}
         rule, fix = "needs exactly one place that the model comes from", "set one of the two"
-        yield Problem("model", given, rule, fix)
+        yield Problem(at, given, rule, fix)
     elif model.hub and not _HUB_NAME.fullmatch(model.hub):
-        yield Problem("model.hub", model.hub, "is no name on a hub", "write owner/name")
+        yield Problem(f"{at}.hub", model.hub, "is no name on a hub", "write owner/name")
     elif model.hub and not _COMMIT.fullmatch(model.revision or ""):
         rule = "is no commit, and a branch may move: the run would not say what it started from"
         fix = "give the 40 digits that the model's page shows beside its files"
-        yield Problem("model.revision", model.revision, rule, fix)
+        yield Problem(f"{at}.revision", model.revision, rule, fix)
     elif model.path and model.revision:
-        rule, fix = "belongs to model.hub", "take it away"
-        yield Problem("model.revision", model.revision, rule, fix)
+        rule, fix = f"belongs to {at}.hub", "take it away"
+        yield Problem(f"{at}.revision", model.revision, rule, fix)
 
 
 def _images(images: NewImageOptions, patch_px: int) -> Iterator[Problem]:

@@ -139,6 +139,8 @@ class Stage(Options):
     """Tokens per optimizer step; give this or `batch_records`."""
     epochs: int = Field(1, ge=1)
     """Passes over the mix."""
+    max_steps: int | None = Field(None, ge=1)
+    """End after this many steps, over as many passes as they take, instead of after `epochs`."""
     clip_norm: float = Field(1.0, gt=0)
     """Largest norm of the whole gradient."""
     validation: StageValidation | None = None

@@ -10,13 +10,15 @@ An epoch is the Feistel order of all *entries* (a record of the mix, once per re
   length, so they are shuffled; a step takes packs, across windows, until the next would exceed the
   budget, and ends with the epoch.
 
-Either way every example of every entry is seen once per epoch, and no step spans two epochs. Leaves
-out on purpose: dealing packs to ranks.
+Either way every example of every entry is seen once per epoch, and no step spans two epochs. With
+`max_steps` epochs follow each other until there are so many. Leaves out on purpose: dealing packs
+to ranks.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count, islice
 from typing import NamedTuple, final
 
 from pellucid.base.seeds import derive
@@ -50,7 +52,8 @@ class Plan:
     """All steps of a stage, computed as they are asked for."""
 
     def __init__(self, lengths: Lengths, stage: Stage, seed: int) -> None:
-        self._lengths, self._seed, self._epochs = lengths, seed, stage.epochs
+        self._lengths, self._seed = lengths, seed
+        self._epochs, self._most = stage.epochs, stage.max_steps
         self._budgets = stage.pack.max_tokens, stage.pack.max_patches
         self._records, self._tokens = stage.batch_records, stage.batch_tokens
         self._entries = len(lengths.entries)
@@ -62,16 +65,27 @@ class Plan:
 
     @cached_property
     def total(self) -> int:
-        """Steps of the whole stage; with `batch_tokens` found by planning it all."""
+        """Steps of the whole stage; with `batch_tokens` alone found by planning it all."""
+        if self._most is not None:
+            return self._most
         if self._records is not None:
             return self._epochs * -(-self._entries // self._records)
         return sum(1 for _ in self.steps(Cursor()))
 
-    def steps(self, start: Cursor) -> Iterator[Step]:
-        """The steps from `start` to the end of the last epoch."""
+    def steps(self, start: Cursor, done: int = 0) -> Iterator[Step]:
+        """The steps from `start`, step `done`, to the end of the stage."""
+        if self._most is not None:
+            yield from islice(self._endless(start), self._most - done)
+            return
         for epoch in range(start.epoch, self._epochs):
             first = start if epoch == start.epoch else Cursor(epoch)
             yield from self._epoch(first)
+
+    def _endless(self, start: Cursor) -> Iterator[Step]:
+        """One epoch after the other."""
+        yield from self._epoch(start)
+        for epoch in count(start.epoch + 1):
+            yield from self._epoch(Cursor(epoch))
 
     def packs(self, epoch: int, window: int) -> list[Pack]:
         """The packs of one window, in the order in which they are trained on."""

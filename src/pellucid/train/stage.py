@@ -165,8 +165,9 @@ def _run(stage: Stage, mix: tuple[MixRow, ...], checkpoint: Path, seed: int, dty
     """Hash of everything that decides the steps."""
     rows = [[row.id, row.repeat, row.mode] for row in mix]
     told = stage.model_dump(mode="json")
-    if stage.lora is None:
-        del told["lora"]  # a training from before there were any is resumed
+    for name in ("lora", "max_steps"):
+        if told[name] is None:
+            del told[name]  # a training from before there were any is resumed
     return hash_json([told, rows, file_hashes(checkpoint), seed, dtype])
 
 
@@ -184,7 +185,7 @@ def _loop(
     """The steps that are left, with a checkpoint every so many and at a Ctrl-C."""
     total = plan.total
     progress = Progress(f"train.{stage.name}", total)
-    steps = plan.steps(Cursor(start.epoch, start.window, start.pack))
+    steps = plan.steps(Cursor(start.epoch, start.window, start.pack), start.step)
     with _book(folder, start, ranks) as book, between_steps() as stop:
         for done, step in enumerate(steps, start.step + 1):
             outcome = stepper.step(done - 1, step)

@@ -12,7 +12,6 @@ Leaves out on purpose: its S2 and plain SigLIP variants (`use_s2`, towers of one
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,9 @@ from pellucid.base.paths import write_json
 from pellucid.model.config import PellucidConfig
 from pellucid.model.weights.base import Layout
 from pellucid.prompt.folder import TEMPLATE, TOKENIZER, TOKENIZER_CONFIG
-from pellucid.prompt.format import PHI4, ChatFormat
+from pellucid.prompt.format import PHI4
 from pellucid.prompt.render import Renderer
+from pellucid.prompt.strips import unstripped
 from pellucid.prompt.tokenizer import Tokenizer
 from pellucid.recipe.model import DynamicImages
 
@@ -127,62 +127,10 @@ def renderer(folder: Path, fields: Mapping[str, Any]) -> Renderer:
             rule, fix = "is no whole number above 0", "fetch the folder again"
             raise UserError(Problem(f"config.json: {name}", value, rule, fix))
     least, most, patch_px = numbers.values()
-    tokenizer, strips = _tokenizer(folder)
+    tokenizer, strips = unstripped(Tokenizer.load(folder / TOKENIZER))
     images = DynamicImages(min_patches=least, max_patches=most)
     system = strips.within(_system(folder))
     return Renderer(tokenizer, strips.format(PHI4), images, patch_px, system)
-
-
-@dataclass(frozen=True, slots=True)
-class _Strips:
-    """Which control strings take the white space to their left, or right, along."""
-
-    left: frozenset[str]
-    right: frozenset[str]
-
-    def format(self, told: ChatFormat) -> ChatFormat:
-        """The format as it is tokenized: white space that is taken along is not there."""
-        ends = {told.turn_end} & self.right or {told.turn_start} & self.left
-        opens = {told.separator} & self.right
-        return replace(
-            told,
-            after_end="" if ends else told.after_end,
-            after_assistant_separator="" if opens else told.after_assistant_separator,
-        )
-
-    def within(self, system: str) -> str:
-        """The system text as it is tokenized, between a separator and the end of a turn."""
-        pieces = re.split(f"({'|'.join(map(re.escape, sorted(self.left | self.right)))})", system)
-        if not self.left | self.right:
-            return system
-        whole = [PHI4.separator, *pieces, PHI4.turn_end]
-        for at in range(1, len(whole) - 1, 2):
-            if whole[at - 1] in self.right:
-                whole[at] = whole[at].lstrip()
-            if whole[at + 1] in self.left:
-                whole[at] = whole[at].rstrip()
-        return "".join(whole[1:-1])
-
-
-def _tokenizer(folder: Path) -> tuple[Tokenizer, _Strips]:
-    """The folder's tokenizer without its strips, and these.
-
-    Phi-4's control tokens take white space along, so the newlines of the template never become
-    ids. In records and messages white space is kept, so the tokenizer that goes on does not.
-    """
-    with boundary("reading the tokenizer"):
-        source = (folder / TOKENIZER).read_bytes()
-    plain = Tokenizer(source, str(folder / TOKENIZER))
-    tree = json.loads(source)
-    added = tree.get("added_tokens", ())
-    left, right = (
-        frozenset(token["content"] for token in added if token.get(side))
-        for side in ("lstrip", "rstrip")
-    )
-    if not left | right:
-        return plain, _Strips(left, right)
-    tree["added_tokens"] = [{**token, "lstrip": False, "rstrip": False} for token in added]
-    return Tokenizer(json.dumps(tree, ensure_ascii=False).encode()), _Strips(left, right)
 
 
 def _system(folder: Path) -> str:
