@@ -31,7 +31,9 @@ FROZEN = {
     ],
     "pellucid gate": ["--help", "--home", "--json", "run"],
     "pellucid init": ["--help", "--json", "folder"],
-    "pellucid plan": ["--help", "--home", "--json", "--set", "recipe"],
+    "pellucid plan": [
+        "--devices", "--help", "--home", "--json", "--measure", "--on", "--set", "recipe",
+    ],
     "pellucid recipe": ["--help"],
     "pellucid recipe list": ["--help"],
     "pellucid recipe schema": ["--help"],

@@ -94,5 +94,5 @@ def test_the_code_of_the_page_is_the_code_of_a_run(tmp_path: Path) -> None:
     assert {row["scorer"] for row in judged} == {"own"} and len(judged) >= 3
     (tmp_path / "reward.py").write_text(REWARD + "\n# changed\n", encoding="utf-8")
     plan = pellucid("plan", "recipe.yaml", "--json", cwd=tmp_path)
-    states = {job["name"]: job["state"] for job in json.loads(plan.stdout)}
+    states = {job["name"]: job["state"] for job in json.loads(plan.stdout)["jobs"]}
     assert states["rl"] == "would run" and states["train.instruct"] == "done"

@@ -78,9 +78,8 @@ def test_a_forced_job_comes_out_the_same_and_nothing_after_it_runs(
 
 def test_an_edited_mix_reruns_what_it_feeds_and_nothing_else(smoke: Path) -> None:
     change = ("--set", "data.mixes.prompts.seed=5")
-    rows = {row["name"]: row["state"] for row in told(
-        "plan", "smoke", *change, "--home", smoke, "--json"
-    )}  # fmt: skip
+    planned = told("plan", "smoke", *change, "--home", smoke, "--json")
+    rows = {row["name"]: row["state"] for row in planned["jobs"]}
     rerun = [name for name, state in rows.items() if state != "done"]
     assert rerun == ["mix.prompts", "rl", "eval.rl", "release"]
 

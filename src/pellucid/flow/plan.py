@@ -157,6 +157,7 @@ def _stage(recipe: Recipe, index: int, checkpoint: str, where: Mapping[str, str]
             where["device"],
             where["dtype"],
             sharded=recipe.train.sharding == "optimizer",
+            recompute=recipe.train.recompute,
         ),
     )
 

@@ -1,8 +1,9 @@
-"""What a run would do: each job's state, without doing any."""
+"""What a run would do: each job's state, without doing any; and what its stages would take."""
 
 from pathlib import Path
 from typing import NamedTuple
 
+from pellucid.flow.estimate import Estimate, Measured, estimates, missing_rows, tried
 from pellucid.flow.plan import Choices, plan_jobs, warn_idle
 from pellucid.flow.run import choose
 from pellucid.flow.workspace import Workspace
@@ -19,18 +20,40 @@ class Row(NamedTuple):
     parents: tuple[str, ...]
 
 
-def preview(recipe: Recipe, home: Path) -> list[Row]:
-    """The jobs of a recipe and what a run would do with each.
+class Preview(NamedTuple):
+    """A recipe before it is run."""
+
+    jobs: list[Row]
+    """None while rows are missing."""
+    missing: dict[str, str]
+    """Sources whose rows are not here yet, and the data card that speaks of them."""
+    stages: list[Estimate]
+    measured: dict[str, Measured]
+    """Time and memory of the stages on this machine, if they were asked for."""
+
+
+def preview(recipe: Recipe, home: Path, devices: int = 1, measure: bool = False) -> Preview:
+    """The jobs of a recipe, what a run would do with each, and what its stages would take.
 
     A job behind one that would run is shown as `would run` too; it is still skipped if its parent
     comes out with content that it has seen before.
+
+    Args:
+        recipe: what would be run.
+        home: the workspace.
+        devices: that would train together.
+        measure: whether to do the first steps of every stage, and forget them.
+
+    Raises:
+        UserError: an input cannot be read, or there is nothing to measure with.
     """
     warn_idle(recipe)
     workspace = Workspace(home)
     choices = _choices(recipe, workspace)
+    missing = missing_rows(recipe)
     done: dict[str, Artifact] = {}
     rows = []
-    for job in plan_jobs(recipe, choices):
+    for job in () if missing else plan_jobs(recipe, choices):
         state = "would run"
         if all(parent in done for parent in job.parents):
             artifact = workspace.find(job, done)
@@ -40,7 +63,10 @@ def preview(recipe: Recipe, home: Path) -> list[Row]:
             elif workspace.partial(job, done).is_dir():
                 state = "would go on"
         rows.append(Row(job.name, state, job.parents))
-    return rows
+    stages = estimates(recipe, done, choices.dtype, devices)
+    where = choices.device, choices.dtype
+    measured = {one.stage: tried(recipe, one, done, *where) for one in stages if measure}
+    return Preview(rows, missing, stages, measured)
 
 
 def _choices(recipe: Recipe, workspace: Workspace) -> Choices:

@@ -255,6 +255,7 @@ class Stage:
     device: str
     dtype: str
     sharded: bool
+    recompute: bool
 
     def __call__(self, work: Work) -> None:
         """Fill the folder."""
@@ -274,6 +275,7 @@ class Stage:
                 dtype=self.dtype,
                 validation_folder=work.parents[f"mix.{held.mix}"].path if held else None,
                 sharded=self.sharded,
+                recompute=self.recompute,
             )
         )
 

@@ -36,6 +36,7 @@ class Training:
     dtype: str
     validation_folder: Path | None
     sharded: bool
+    recompute: bool = False
 
 
 def first() -> bool:
@@ -108,4 +109,5 @@ def _train(training: Training) -> None:
             validation_folder=training.validation_folder,
             ranks=ranks,
             sharded=training.sharded,
+            recompute=training.recompute,
         )

@@ -108,6 +108,27 @@ def save(
         renderer.save(folder)
 
 
+def skeleton(folder: Path) -> tuple[PellucidForConditionalGeneration, Renderer]:
+    """A checkpoint's model on the meta device, without weights, and its conversation format.
+
+    Raises:
+        UserError: a file is missing or damaged.
+        DiskError: a file cannot be read.
+    """
+    found = _open(folder, weightless=True)
+    with torch.device("meta"):
+        return _built(found.config, folder / CONFIG), found.renderer
+
+
+def skeleton_of(options: BuildModel, renderer: Renderer | None) -> PellucidForConditionalGeneration:
+    """A new model on the meta device; without its tokenizer, of the rows that the recipe says."""
+    known = {} if renderer is None else {"vocab_size": _rows(options, renderer)}
+    ids = {"vocab_size": options.decoder.vocab_size or 0, **known}
+    config = config_for(options, image_token_id=0, pad_token_id=0, eos_token_id=0, **ids)
+    with torch.device("meta"):
+        return _skeleton(config)
+
+
 def load(
     folder: Path, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
 ) -> Loaded:
@@ -169,7 +190,7 @@ def _sizes(config: Any) -> dict[str, Any]:
     return {name: value for name, value in told.items() if name not in _HOW_IT_IS_RUN}
 
 
-def _open(folder: Path) -> weights.Published:
+def _open(folder: Path, weightless: bool = False) -> weights.Published:
     """Configuration, format and weights of a folder in our layout or a published one."""
     fields = _read_fields(folder)
     kind = fields.get("model_type")
@@ -177,7 +198,8 @@ def _open(folder: Path) -> weights.Published:
         return weights.read(folder, fields)
     _check_complete(folder)
     config = _config(fields, folder / CONFIG)
-    return weights.Published(config, Renderer.load(folder), _read_weights(folder / WEIGHTS))
+    held = {} if weightless else _read_weights(folder / WEIGHTS)
+    return weights.Published(config, Renderer.load(folder), held)
 
 
 def _check_complete(folder: Path) -> None:

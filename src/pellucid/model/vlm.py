@@ -10,7 +10,7 @@ Left out on purpose: transformers' own caches for decoders with mRoPE (the engin
 the decoder, which the published code has not (reference: Phi-4-reasoning-vision).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -77,6 +77,11 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
     def modules_by_name(self) -> dict[str, nn.Module]:
         """The parts that a recipe trains or freezes; embedding and head belong to the decoder."""
         return {"vision": self.vision, "projector": self.projector, "decoder": self.decoder}
+
+    def layers(self) -> Iterator[nn.Module]:
+        """The layers of tower and decoder, in the order in which they are run."""
+        yield from self.vision.layers()
+        yield from self.decoder.model.layers
 
     def get_input_embeddings(self) -> nn.Module:
         """The token embedding."""

@@ -156,3 +156,6 @@ class TrainOptions(Options):
     """Each starts from the checkpoint of the one before."""
     sharding: Literal["none", "optimizer"] = "none"
     """What several ranks share out: nothing, or the optimizer's state (ZeRO-1)."""
+    recompute: bool = False
+    """Layers keep their inputs alone and compute the rest again in the backward pass: a third more
+    arithmetic, a fraction of the memory, the same numbers."""

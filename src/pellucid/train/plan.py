@@ -63,6 +63,11 @@ class Plan:
         self._per_step = -(-self._step // self._width)
         self._windows = -(-self._entries // self._step) * self._per_step
 
+    @property
+    def start(self) -> Cursor:
+        """Where the first step starts."""
+        return Cursor()
+
     @cached_property
     def total(self) -> int:
         """Steps of the whole stage; with `batch_tokens` alone found by planning it all."""

@@ -44,6 +44,7 @@ from pellucid.train.optim import Optimizers, Parameter, freeze, parameters
 from pellucid.train.plan import Cursor, Plan
 from pellucid.train.precision import deterministic
 from pellucid.train.ranks import ALONE, Ranks
+from pellucid.train.recompute import recomputing
 from pellucid.train.step import REPRODUCER, Outcome, Stepper
 from pellucid.train.validation import Validation
 
@@ -62,6 +63,7 @@ def train_stage(
     validation_folder: Path | None = None,
     ranks: Ranks = ALONE,
     sharded: bool = False,
+    recompute: bool = False,
 ) -> None:
     """Train one stage into `folder`, from the start or from where a killed run stood.
 
@@ -79,6 +81,7 @@ def train_stage(
         validation_folder: the finished mix of `stage.validation`; must be given if there is one.
         ranks: the processes that train together. How many there are changes the last bits.
         sharded: each rank holds a share of the optimizer's state.
+        recompute: layers compute again what the backward pass needs.
 
     Raises:
         UserError: the mix cannot be trained on, or a step is not finite.
@@ -112,7 +115,7 @@ def train_stage(
         )
         with ranks.leader_first():
             held_out = _validation(folder, stage, validation_folder, stores, loaded, device, dtype)
-        with deterministic(device):
+        with deterministic(device), recomputing(loaded.model, recompute):
             _loop(folder, stage, plan, start, stepper, held_out, trained, optimizers, ranks)
         merge(modules, stage.lora)
         with ranks.leader_first():

@@ -52,6 +52,23 @@ def stages(draw) -> Stage:
     )
 
 
+@given(lengths(), stages(), st.integers(0, 2**40), st.integers(1, 40))
+@settings(deadline=None, max_examples=50)
+def test_a_stage_of_so_many_steps_goes_on_where_its_epochs_end(fields, stage, seed, most) -> None:
+    """The steps of epoch after epoch, until there are so many; from any step on the same."""
+    index = Lengths(**fields)
+    once = stage.model_copy(update={"epochs": 1})
+    per_epoch = Plan(index, once, seed).total
+    long = Plan(index, stage.model_copy(update={"epochs": most // per_epoch + 1}), seed)
+    plan = Plan(index, once.model_copy(update={"max_steps": most}), seed)
+    steps = list(plan.steps(plan.start))
+    assert len(steps) == plan.total == most
+    assert steps == list(long.steps(long.start))[:most]
+    for done in {0, most // 2, most - 1}:
+        start = steps[done - 1].after if done else plan.start
+        assert list(plan.steps(start, done)) == steps[done:]
+
+
 def members(step) -> list[int]:
     return list(chain.from_iterable(step.packs))
 

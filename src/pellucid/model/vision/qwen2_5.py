@@ -8,6 +8,7 @@ a square is the projector.
 Left out on purpose: video.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -69,6 +70,10 @@ class QwenTower(nn.Module):
         )
         for block in self.blocks:
             block.attn = Attention(config)
+
+    def layers(self) -> Iterator[nn.Module]:
+        """The layers that are run."""
+        yield from self.blocks
 
     @property
     def depth(self) -> int:

@@ -9,7 +9,7 @@ training; so they are not built, and a checkpoint of ours does not hold them. Pa
 those of `Siglip2VisionModel`, so what is left of a published tower loads by name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
@@ -113,6 +113,10 @@ class VisionTower(nn.Module):
         assert config.hidden_act == "gelu_pytorch_tanh", f"unknown {config.hidden_act=}"
         self.embeddings = Embeddings(config)
         self.encoder = Encoder(config, run_layers(config, feature_layer))
+
+    def layers(self) -> Iterator[nn.Module]:
+        """The layers that are run."""
+        yield from self.encoder.layers
 
     @property
     def depth(self) -> int:

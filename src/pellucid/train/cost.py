@@ -1,0 +1,249 @@
+"""What a stage takes: bytes on a device, and floating-point operations, from sizes alone.
+
+Bytes are counted by what autograd keeps: inputs of matrices that are trained, what norms and gates
+need, keys and values; not what lives for a moment only, of which the largest is added. A test holds
+the counts against what autograd keeps of tiny models. Operations are those of matrix products.
+
+Layers are counted as SigLIP2's and Phi-3's; Qwen2.5-VL's have the same parts. Leaves out on
+purpose: the allocator's rounding, and memory of the libraries themselves.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import nn
+
+from pellucid.model.vlm import PellucidForConditionalGeneration
+from pellucid.recipe.train import Stage
+from pellucid.train.objective import CHUNK
+from pellucid.train.optim import hidden_matrices
+
+Sharding = Literal["none", "optimizer"]
+FP32 = 4
+"""Bytes of a weight, a gradient and a moment."""
+_PIXELS = re.compile(r"patch_embed(ding|\.proj)\.weight$")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Contents of some packs together: of one pack, of a step, or of a stage."""
+
+    tokens: float
+    supervised: float
+    patches: float
+    token_pairs: float
+    """Sum over examples of half the square of their tokens: what causal attention looks at."""
+    patch_pairs: float
+    """Sum over images of the square of their patches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes on one device at the fullest moment of a step."""
+
+    weights: float
+    gradients: float
+    optimizer: float
+    activations: float
+    """Kept for the backward pass of one pack, and the largest thing beside it."""
+
+    @property
+    def total(self) -> float:
+        """Their sum."""
+        return self.weights + self.gradients + self.optimizer + self.activations
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Parameters of a model, by module."""
+
+    all: Mapping[str, int]
+    hidden: Mapping[str, int]
+    """In matrices that every token, or patch, is multiplied with."""
+    head: int
+    """In the head, which supervised tokens alone are multiplied with."""
+    pixels: int
+    """In the map from pixels, whose input needs no gradient."""
+
+
+def sizes_of(model: PellucidForConditionalGeneration) -> Sizes:
+    """Parameters of a model, which may be on the meta device."""
+    modules = model.modules_by_name()
+    return Sizes(
+        {name: _count(module) for name, module in modules.items()},
+        {name: _hidden(module) for name, module in modules.items()},
+        model.get_output_embeddings().weight.numel(),
+        sum(one.numel() for name, one in model.vision.named_parameters() if _PIXELS.search(name)),
+    )
+
+
+def flops(
+    model: PellucidForConditionalGeneration, stage: Stage, work: Work, recompute: bool = False
+) -> float:
+    """Floating-point operations of matrix products, forward and backward.
+
+    A product costs two operations per weight forward; as many to hand the gradient on, which is
+    needed above whatever is trained first; as many again where the weight itself is trained; and
+    where layers recompute, their forward pass once more.
+    """
+    sizes, config = sizes_of(model), model.config
+    passes = _passes(stage, recompute)
+    vision, text = config.vision_config, config.text_config
+    tower = 2 * sizes.hidden["vision"] * work.patches
+    # Windows are narrower than images: for a tower that has them this is a bound.
+    tower += 4 * vision.hidden_size * model.vision.depth * work.patch_pairs
+    projector = 2 * sizes.hidden["projector"] * work.patches / config.square**2
+    decoder = 2 * (sizes.hidden["decoder"] * work.tokens + sizes.head * work.supervised)
+    decoder += 4 * text.hidden_size * text.num_hidden_layers * work.token_pairs
+    pixels = 2 * sizes.pixels * work.patches * (2 if stage.modules.vision else 1)
+    parts = {"vision": tower, "projector": projector, "decoder": decoder}
+    return float(pixels + sum(passes[name] * part for name, part in parts.items()))
+
+
+def _passes(stage: Stage, recompute: bool) -> dict[str, float]:
+    """How often a module's forward operations are done, backward included."""
+    rates, lora = stage.modules.model_dump(), stage.lora
+    found, below = {}, False
+    for name in ("vision", "projector", "decoder"):
+        whole = rates[name] is not None and not (lora and getattr(lora, name))
+        trained = rates[name] is not None
+        reached = below or trained
+        again = recompute and reached and name != "projector"
+        found[name] = 1.0 + float(reached) + float(whole) + float(again)
+        below = below or trained
+    return found
+
+
+def memory(
+    model: PellucidForConditionalGeneration,
+    stage: Stage,
+    work: Work,
+    dtype: str,
+    sharding: Sharding = "none",
+    devices: int = 1,
+    recompute: bool = False,
+) -> Memory:
+    """Bytes of a step on one device.
+
+    Args:
+        model: on any device, the meta device included.
+        stage: what is trained, and how.
+        work: of the fullest pack.
+        dtype: "float32", or "bfloat16" for autocast.
+        sharding: what the devices share out.
+        devices: how many.
+        recompute: whether layers keep their inputs alone.
+    """
+    sizes = sizes_of(model)
+    found = trained(model, stage, sizes)
+    per = {"adamw": 2 * FP32, "muon": FP32}
+    states = sum(per[method] * count for (_, method), count in found.items())
+    count = sum(found.values())
+    return Memory(
+        weights=float(FP32 * sum(sizes.all.values())),
+        gradients=float(FP32 * count),
+        optimizer=states / (devices if sharding == "optimizer" else 1),
+        activations=activations(model, stage, work, dtype, recompute),
+    )
+
+
+def trained(
+    model: PellucidForConditionalGeneration, stage: Stage, sizes: Sizes
+) -> dict[tuple[str, str], int]:
+    """Trained numbers by module and method."""
+    rates, found = stage.modules.model_dump(), dict[tuple[str, str], int]()
+    for name, module in model.modules_by_name().items():
+        if rates[name] is None:
+            continue
+        options = getattr(stage.lora, name) if stage.lora else None
+        if options is not None:
+            parts = dict(module.named_parameters())
+            shapes = [parts[matrix].shape for matrix in hidden_matrices(module)]
+            found[name, "adamw"] = sum(options.rank * sum(shape) for shape in shapes)
+            continue
+        muon = sizes.hidden[name] if stage.optimizer.kind == "muon" else 0
+        found[name, "muon"] = muon
+        found[name, "adamw"] = sizes.all[name] - muon
+    return found
+
+
+def activations(
+    model: PellucidForConditionalGeneration,
+    stage: Stage,
+    work: Work,
+    dtype: str,
+    recompute: bool = False,
+) -> float:
+    """Bytes that autograd keeps of one pack, and the largest passing thing beside them."""
+    config, rates = model.config, stage.modules.model_dump()
+    lora = {name: bool(stage.lora and getattr(stage.lora, name)) for name in rates}
+    half = dtype == "bfloat16"
+    kept = layer = 0.0
+    if half:  # autocast turns every matrix that is used, and keeps it until the backward pass
+        sizes = sizes_of(model)
+        kept = 2.0 * (sum(sizes.hidden.values()) + sizes.head)
+    if rates["vision"] is not None:
+        layer = _tower_layer(config.vision_config, half) * work.patches
+        depth = model.vision.depth
+        inputs = FP32 * config.vision_config.hidden_size * work.patches
+        kept += depth * (inputs if recompute else layer)
+        kept += (FP32 + (2 if half else 0)) * 3 * _patch_px(config) ** 2 * work.patches
+    seen = work.patches / config.square**2
+    wide = config.text_config.hidden_size
+    if rates["vision"] is not None or rates["projector"] is not None:
+        # Inputs of both matrices and of the gate between them.
+        kept += (
+            (2 if half else FP32)
+            * seen
+            * (
+                config.vision_config.hidden_size * config.square**2 * config.feature_scales
+                + 2 * wide
+            )
+        )
+    if any(rate is not None for rate in rates.values()):
+        trained = rates["decoder"] is not None
+        per = _decoder_layer(config.text_config, half, trained, lora["decoder"])
+        per *= work.tokens
+        inputs = FP32 * wide * work.tokens
+        kept += config.text_config.num_hidden_layers * (inputs if recompute else per)
+        layer = max(layer, per) if recompute else 0.0
+        kept += 3 * inputs  # embedded tokens, features in their places, the last norm
+    rows = min(work.supervised, CHUNK)
+    logits = rows * config.text_config.vocab_size * (FP32 * 2 + (2 if half else 0))
+    return float(kept + max(layer, logits))
+
+
+def _patch_px(config: Any) -> int:
+    return int(config.vision_config.patch_size)
+
+
+def _tower_layer(vision: Any, half: bool) -> float:
+    """Bytes per patch of a SigLIP2 layer that is trained."""
+    wide, inner, size = vision.hidden_size, vision.intermediate_size, 2 if half else FP32
+    casts = (3 + 1) * 2 * wide if half else 2 * FP32 * wide  # one copy per matrix under autocast
+    attention = size * (3 + 1 + 1) * wide  # queries, keys, values; what comes out; and once more
+    return float(2 * FP32 * wide + casts + attention + 2 * size * inner)
+
+
+def _decoder_layer(text: Any, half: bool, trained: bool, lora: bool) -> float:
+    """Bytes per token of a Phi-3 layer, trained whole, by adapters, or only passed through."""
+    wide, inner, size = text.hidden_size, text.intermediate_size, 2 if half else FP32
+    heads = wide + 2 * wide * text.num_key_value_heads // text.num_attention_heads
+    whole = trained and not lora
+    norms = 2 * FP32 * wide * (2 if whole else 1)
+    inputs = size * (wide + wide + wide + inner) if trained else 0  # of the four matrices
+    attention = size * (heads + wide)
+    gates = size * 3 * inner  # gate, value, and the gate's function
+    return float(norms + inputs + attention + gates)
+
+
+def _count(module: nn.Module) -> int:
+    return sum(tensor.numel() for tensor in module.parameters())
+
+
+def _hidden(module: nn.Module) -> int:
+    """Weights of linear layers; of a tower also the map from pixels."""
+    parts = dict(module.named_parameters())
+    return sum(parts[name].numel() for name in hidden_matrices(module))

@@ -1,0 +1,171 @@
+"""Bytes against what autograd keeps of tiny models, operations against those that are counted."""
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from pellucid.model import checkpoint
+from pellucid.prompt.render import Renderer
+from pellucid.recipe.model import BuildModel, DecoderOptions, DynamicImages, VisionOptions
+from pellucid.recipe.train import AdamW, DecoderLora, LoraModules, Modules, Muon, Pack, Stage
+from pellucid.train import cost
+from pellucid.train.batch import Batch
+from pellucid.train.lora import adapt
+from pellucid.train.objective import token_losses
+from pellucid.train.optim import Optimizers, freeze, parameters
+from pellucid.train.recompute import recomputing
+
+SHAPES = {"narrow": (64, 3, 128, 96, 4, 256), "wide": (128, 4, 384, 128, 4, 384)}
+SEGMENTS, SIDES = [600, 700, 548, 200], [16, 16, 12, 0]
+TRAINED = {
+    "all": {"vision": 1.0, "projector": 1.0, "decoder": 1.0},
+    "projector": {"projector": 1.0},
+    "decoder": {"decoder": 1.0},
+}
+
+
+def made(shape):
+    vision, layers, inner, width, depth, mlp = SHAPES[shape]
+    options = BuildModel(
+        images=DynamicImages(max_patches=256),
+        vision=VisionOptions(width=vision, layers=layers, heads=4, mlp_width=inner),
+        decoder=DecoderOptions(
+            width=width, layers=depth, heads=4, kv_heads=2, mlp_width=mlp, context_tokens=4096,
+            tied_head=False,
+        ),
+    )  # fmt: skip
+    renderer = Renderer.build(options)
+    return checkpoint.build(options, 0, renderer), renderer
+
+
+def batch_of(renderer):
+    tokens, at = sum(SEGMENTS), 0
+    ids = torch.randint(40, 1000, (1, tokens), generator=torch.Generator().manual_seed(1))
+    for length, side in zip(SEGMENTS, SIDES, strict=True):
+        ids[0, at + 1 : at + 1 + side * side] = renderer.image_id
+        at += length
+    grids = torch.tensor([(side, side) for side in SIDES if side])
+    sources = torch.arange(0, tokens - 1, 3)
+    return Batch(
+        ids, tuple(SEGMENTS), torch.randn(int(grids.prod(1).sum()), 768), grids, sources,
+        ids[0, sources + 1], torch.zeros(len(sources), dtype=torch.int64),
+    )  # fmt: skip
+
+
+def work_of(batch):
+    return cost.Work(
+        tokens=float(sum(SEGMENTS)),
+        supervised=float(len(batch.targets)),
+        patches=float(len(batch.patches)),
+        token_pairs=sum(length**2 / 2 for length in SEGMENTS),
+        patch_pairs=float(sum(side**4 for side in SIDES)),
+    )
+
+
+def stage_of(names, **more):
+    pack = Pack(max_tokens=4096, max_patches=4096)
+    rates = Modules(**TRAINED[names])
+    return Stage(name="s", mix="m", modules=rates, pack=pack, batch_records=4, **more)
+
+
+def kept(model, batch, dtype):
+    """Bytes of all that autograd keeps, parameters apart."""
+    own = {one.untyped_storage().data_ptr() for one in model.parameters()}
+    seen = {}
+
+    def keep(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            seen[storage.data_ptr()] = storage.nbytes(), tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        token_losses(model, batch, dtype).sum()
+    return sum(size for size, _ in seen.values())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("names", TRAINED)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_bytes_are_those_that_autograd_keeps(shape, names, dtype):
+    model, renderer = made(shape)
+    stage, batch = stage_of(names), batch_of(renderer)
+    freeze(model.modules_by_name(), stage.modules)
+    logits = 4 * len(batch.targets) * model.config.text_config.vocab_size  # their gradient
+    found = kept(model, batch, dtype) + logits
+    assert cost.activations(model, stage, work_of(batch), dtype) == pytest.approx(found, rel=0.06)
+
+
+def test_layers_that_recompute_keep_their_inputs_alone():
+    """Less is kept, the same numbers come out; the count follows."""
+    model, renderer = made("wide")
+    stage, batch = stage_of("all"), batch_of(renderer)
+    told = [
+        cost.activations(model, stage, work_of(batch), "float32", again) for again in (False, True)
+    ]
+    before = kept(model, batch, "float32")
+
+    def gradients():
+        model.zero_grad()
+        token_losses(model, batch, "float32").sum().backward()
+        return {name: one.grad.clone() for name, one in model.named_parameters()}
+
+    plain = gradients()
+    with recomputing(model, True):
+        after = kept(model, batch, "float32")
+        again = gradients()
+    assert after < before / 3 and told[1] < told[0] / 2
+    for name, one in plain.items():
+        assert torch.equal(one, again[name]), name
+    assert kept(model, batch, "float32") == before, "afterwards all is as it was"
+
+
+@pytest.mark.parametrize("names", TRAINED)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_operations_are_those_that_torch_counts(shape, names):
+    """Of products: all but attention's are counted exactly; attention's is causal, so half."""
+    model, renderer = made(shape)
+    stage, batch = stage_of(names), batch_of(renderer)
+    freeze(model.modules_by_name(), stage.modules)
+    with FlopCounterMode(display=False) as counter:
+        token_losses(model, batch, "float32").sum().backward()
+    counted = counter.get_flop_counts()["Global"]
+    products = sum(count for op, count in counted.items() if "attention" not in str(op))
+    flat = cost.Work(**{**vars_of(work_of(batch)), "token_pairs": 0.0, "patch_pairs": 0.0})
+    assert cost.flops(model, stage, flat) == pytest.approx(products, rel=0.01)
+
+
+def vars_of(work):
+    return {name: getattr(work, name) for name in work.__slots__}
+
+
+def test_states_are_those_that_the_optimizers_hold():
+    """Hand count: AdamW two numbers, Muon one; adapters' alone; shared out by ZeRO-1."""
+    for options in (AdamW(), Muon()):
+        model, renderer = made("narrow")
+        stage, batch = stage_of("all", optimizer=options), batch_of(renderer)
+        modules = model.modules_by_name()
+        freeze(modules, stage.modules)
+        found = parameters(modules, stage.modules, options.kind)
+        optimizers = Optimizers(found, stage.modules, options, "float32")
+        token_losses(model, batch, "float32").mean().backward()
+        optimizers.set_factor(1e-3)
+        optimizers.step()
+        held = sum(one.nbytes for one in optimizers.state().values() if one.ndim)
+        told = cost.memory(model, stage, work_of(batch), "float32")
+        assert told.optimizer == held
+        assert told.weights == told.gradients == 4 * sum(one.numel() for one in model.parameters())
+        shared = cost.memory(model, stage, work_of(batch), "float32", "optimizer", 4)
+        assert shared.optimizer == held / 4 and shared.weights == told.weights
+
+
+def test_adapters_train_their_own_numbers_alone():
+    lora = LoraModules(decoder=DecoderLora(rank=3, mode_tokens=False))
+    model, renderer = made("narrow")
+    stage = stage_of("decoder", lora=lora)
+    told = cost.memory(model, stage, work_of(batch_of(renderer)), "float32")
+    modules = model.modules_by_name()
+    freeze(modules, stage.modules)
+    adapt(modules, lora, 0)
+    count = sum(one.numel() for one in model.parameters() if one.requires_grad)
+    assert told.gradients == 4 * count and told.optimizer == 8 * count
