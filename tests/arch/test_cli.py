@@ -17,8 +17,8 @@ FROZEN = {
     "pellucid catalog list": ["--help", "--home", "--json"],
     "pellucid catalog show": ["--help", "--home", "--json", "model"],
     "pellucid chat": [
-        "--help", "--home", "--image", "--json", "--max-tokens", "--mode", "--seed",
-        "--temperature", "model", "question",
+        "--context-tokens", "--help", "--home", "--image", "--json", "--max-tokens", "--mode",
+        "--seed", "--temperature", "model", "question",
     ],
     "pellucid data": ["--help"],
     "pellucid data check": ["--help", "--images", "--json", "--max-image-pixels", "file"],
@@ -46,7 +46,9 @@ FROZEN = {
     "pellucid runs": ["--help"],
     "pellucid runs clean": ["--dry-run", "--help", "--home", "--json", "--run"],
     "pellucid runs list": ["--help", "--home", "--json"],
-    "pellucid serve": ["--help", "--home", "--host", "--port", "--recipe", "--slots", "model"],
+    "pellucid serve": [
+        "--context-tokens", "--help", "--home", "--host", "--port", "--recipe", "--slots", "model",
+    ],
     "pellucid trace": ["--help", "--home", "--json", "--rows", "number", "run"],
 }  # fmt: skip
 

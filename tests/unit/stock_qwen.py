@@ -136,6 +136,10 @@ def write(folder: Path, **change: Any) -> Qwen2_5_VLForConditionalGeneration:
     made.save(str(folder / "tokenizer.json"))
     told = {"tokenizer_class": "Qwen2Tokenizer", "pad_token": "<|endoftext|>"}
     told |= {"eos_token": "<|im_end|>", "chat_template": TEMPLATE}
+    plain = {"lstrip": False, "rstrip": False, "normalized": False, "single_word": False}
+    told["added_tokens_decoder"] = {
+        str(id_): {"content": name, **plain, "special": True} for name, id_ in ids.items()
+    }
     (folder / "tokenizer_config.json").write_text(json.dumps(told))
     (folder / "chat_template.json").write_text(json.dumps({"chat_template": TEMPLATE}))
     return model

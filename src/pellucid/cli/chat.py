@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid.base.errors import PellucidError, Problem, UserError, boundary
-from pellucid.cli.options import DEFAULT_HOME, Home, Json, ModelName
+from pellucid.cli.options import DEFAULT_HOME, ContextTokens, Home, Json, ModelName
 from pellucid.cli.show import print_json
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def chat(
         float, typer.Option("--temperature", min=0.0, help="0: the likeliest answer.")
     ] = 0.0,
     seed: Annotated[int, typer.Option("--seed", help="Of sampled answers.")] = 0,
+    context_tokens: ContextTokens = None,
     home: Home = DEFAULT_HOME,
     json_: Json = False,
 ) -> None:
@@ -59,7 +60,7 @@ def chat(
     if json_ and not question:
         fix = "give the question as an argument"
         raise UserError(Problem("--json", json_, "needs one question", fix))
-    conversation = open_conversation(model, home)
+    conversation = open_conversation(model, home, context_tokens)
     if not question:
         converse(conversation, images, settings)
         return

@@ -19,6 +19,12 @@ Sets = Annotated[
 Home = Annotated[
     Path, typer.Option("--home", envvar="PELLUCID_HOME", help="Workspace folder.", metavar="DIR")
 ]
+ContextTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--context-tokens", min=1, help="Longest conversation; the model's, at most 8192."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 RunName = Annotated[
     str, typer.Argument(help="Name of a run in the workspace, as `pellucid runs list` shows it.")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli.options import DEFAULT_HOME, Home, ModelName
+from pellucid.cli.options import DEFAULT_HOME, ContextTokens, Home, ModelName
 
 
 def serve(
@@ -20,6 +20,7 @@ def serve(
         str, typer.Option("--recipe", help="Recipe whose serve slice sets limits and filters.")
     ] = "",
     slots: Annotated[int, typer.Option("--slots", min=1, help="Answers side by side.")] = 4,
+    context_tokens: ContextTokens = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Serve a model at /v1/chat/completions.
@@ -32,4 +33,4 @@ def serve(
 
     options = load(recipe).serve if recipe else ServeOptions()
     told = {"host": host or options.host, "port": options.port if port is None else port}
-    serve_model(model, home, options.model_copy(update=told), slots)
+    serve_model(model, home, options.model_copy(update=told), slots, context_tokens)

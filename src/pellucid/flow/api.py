@@ -117,16 +117,17 @@ class Model:
         return rollout
 
 
-def load(model: str | Path, *, home: str | Path = HOME) -> Model:
+def load(model: str | Path, *, home: str | Path = HOME, context_tokens: int | None = None) -> Model:
     """Load a model.
 
     Args:
         model: a name in the catalog of the workspace, or a checkpoint folder.
         home: the workspace folder.
+        context_tokens: longest conversation; the model's own, but at most 8,192, when None.
 
     Raises:
         UserError: there is no such model, or its checkpoint is damaged.
     """
     from pellucid.flow.chat import open_conversation
 
-    return Model(open_conversation(str(model), Path(home)))
+    return Model(open_conversation(str(model), Path(home), context_tokens))

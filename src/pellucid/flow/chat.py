@@ -11,7 +11,7 @@ from typing import final
 
 from pellucid.base.errors import Problem, UserError
 from pellucid.base.lookup import did_you_mean
-from pellucid.flow.models import find_model
+from pellucid.flow.models import CONTEXT, find_model
 from pellucid.infer.engine import Engine
 from pellucid.infer.stream import Stream
 from pellucid.model.vision.picture import decode
@@ -111,18 +111,23 @@ class Conversation:
 _MEND = "ask something shorter, or start a new conversation"
 
 
-def open_conversation(reference: str, home: Path) -> Conversation:
+def open_conversation(
+    reference: str, home: Path, context_tokens: int | None = None
+) -> Conversation:
     """A conversation with a model.
 
     Args:
         reference: a checkpoint folder, or a name in the catalog.
         home: the workspace.
+        context_tokens: longest conversation; the model's, but at most `CONTEXT`, when None.
 
     Raises:
         UserError: there is no such model, or its checkpoint is damaged.
         DiskError: a file is missing.
     """
-    return Conversation(Engine.load(find_model(reference, home).folder, slots=1))
+    folder = find_model(reference, home).folder
+    engine = Engine.load(folder, slots=1, context_tokens=context_tokens, at_most=CONTEXT)
+    return Conversation(engine)
 
 
 def read_picture(path: Path) -> bytes:

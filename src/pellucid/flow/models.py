@@ -6,6 +6,9 @@ from typing import NamedTuple
 from pellucid.base.errors import Problem, UserError
 from pellucid.release import Catalog
 
+CONTEXT = 8192
+"""Longest conversation where nobody says: every answer in the making reserves so much memory."""
+
 
 class Model(NamedTuple):
     """A model to evaluate or serve."""

@@ -111,6 +111,7 @@ class Engine:
         device: str = "cpu",
         dtype: str = "float32",
         context_tokens: int | None = None,
+        at_most: int | None = None,
     ) -> "Engine":
         """An engine for a checkpoint folder.
 
@@ -120,6 +121,7 @@ class Engine:
             device: "cpu", "cuda" or "mps".
             dtype: of weights and arithmetic, "float32" or "bfloat16".
             context_tokens: longest conversation; what the model was built for when None.
+            at_most: of that, where `context_tokens` is None: every slot reserves so much.
 
         Raises:
             UserError: the checkpoint is damaged, or has a shorter context than asked for.
@@ -128,7 +130,7 @@ class Engine:
         kind = torch.bfloat16 if dtype == "bfloat16" else torch.float32
         model, renderer = checkpoint.load(folder, device, kind)
         built = int(model.config.text_config.max_position_embeddings)
-        longest = context_tokens or built
+        longest = context_tokens or min(built, at_most or built)
         if longest > built:
             rule, fix = "is more than the model was built for", f"give at most {built}"
             raise UserError(Problem("context_tokens", longest, rule, fix))

@@ -117,15 +117,6 @@ class SlotCache(Slots):
         self.shifts[slot] = int(positions.flatten()[-1]) + 1 - tokens
         return Prefill(self, slot, positions.to(self.lengths.device))
 
-    def copy(self, source: int, targets: Sequence[int]) -> None:
-        """Give other slots the conversation of `source`, so that equal prompts are run once."""
-        used = self._used[source]
-        for target in targets:
-            self.keys[:, target, :, :used] = self.keys[:, source, :, :used]
-            self.values[:, target, :, :used] = self.values[:, source, :, :used]
-            self._set(target, used)
-            self.shifts[target] = self.shifts[source]
-
     def keep(self, slot: int) -> Kept:
         """A copy of what a slot holds."""
         held = slice(None), slot, slice(None), slice(self._used[slot])

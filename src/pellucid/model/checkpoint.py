@@ -171,17 +171,26 @@ def save_like(loaded: Loaded, like: Path, folder: Path) -> None:
     there, own = weights.read(like, fields), loaded.model.config
     told = {
         "conversation format": (there.renderer.text_hash, loaded.renderer.text_hash),
-        "image rule": (there.renderer.images.kind, loaded.renderer.images.kind),
+        "image rule": (_rule(there.renderer), _rule(loaded.renderer)),
         "vision tower": (_sizes(there.config.vision_config), _sizes(own.vision_config)),
         "decoder": (_sizes(there.config.text_config), _sizes(own.text_config)),
         "projector": (there.config.projector, own.projector),
     }
+    if (lead := loaded.renderer.format.lead) != there.renderer.format.lead:
+        rule = f"does not open answers with {lead!r}, as model.lead says of what is written"
+        raise UserError(Problem("--like", str(like), rule, "export without --like"))
     other = [name for name, (one, two) in told.items() if one != two]
     if other:
         rule = f"has another {' and another '.join(other)} than what is written"
         raise UserError(Problem("--like", str(like), rule, "give the folder it was trained from"))
     layout = weights.LAYOUTS[kind]
     weights.write_like(loaded.model, own, loaded.renderer, like, layout, folder)
+
+
+def _rule(renderer: Renderer) -> dict[str, Any]:
+    """What is done with images, but for how large they may be."""
+    told = {**renderer.images.model_dump(), "patch_px": renderer.patch_px}
+    return {name: value for name, value in told.items() if not name.startswith(("min_", "max_"))}
 
 
 def _sizes(config: Any) -> dict[str, Any]:
@@ -331,6 +340,9 @@ def _fill(model: PellucidForConditionalGeneration, held: Mapping[str, Tensor], p
 def _damaged(path: Path, reason: str) -> UserError:
     return UserError(
         Problem(
-            str(path), path.name, f"is not a Pellucid checkpoint file: {reason}", "make it anew"
+            str(path),
+            path.name,
+            f"is no checkpoint file that can be read: {reason}",
+            "make or fetch it anew",
         )
     )

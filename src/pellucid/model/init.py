@@ -49,7 +49,7 @@ def init_weights(
             if module not in (None, name.partition(".")[0]):
                 continue
             if parameter.ndim == 1:
-                parameter.fill_(1.0 if _is_norm(name) else 0.0)
+                parameter.fill_(1.0 if name.endswith("weight") else 0.0)  # norms, biases
                 continue
             std = _std(name, parameter)
             if _TO_RESIDUAL.search(name):
@@ -62,10 +62,6 @@ def init_weights(
                 parameter.sub_(parameter.flatten(1).mean(1).view(-1, *[1] * (parameter.ndim - 1)))
         if module in (None, "decoder"):
             _clear_padding(model.get_input_embeddings())
-
-
-def _is_norm(name: str) -> bool:
-    return "norm" in name and name.endswith("weight")
 
 
 def _std(name: str, parameter: Tensor) -> float:

@@ -5,9 +5,8 @@ square of patches (`config.square`). The decoder is transformers' own, run throu
 interface. Training and the engine use the named pieces (`features`, `embed`, `positions`, `hidden`,
 `head`); `forward` composes them in the form that transformers' `generate` and trainers expect.
 
-Left out on purpose: transformers' own caches for decoders with mRoPE (the engine serves them, and
-`export --like` hands them to transformers' own class), and intra-image bidirectional attention in
-the decoder, which the published code has not (reference: Phi-4-reasoning-vision).
+Left out on purpose: padded batches for decoders with mRoPE, and intra-image bidirectional attention
+in the decoder, which the published code has not (reference: Phi-4-reasoning-vision).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -301,6 +300,19 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
             hidden_states=output.hidden_states,
             attentions=output.attentions,
         )
+
+    def prepare_inputs_for_generation(
+        self, input_ids: Tensor, image_grids: Tensor | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        """What `generate` calls `forward` with; positions as this decoder counts them."""
+        inputs: dict[str, Any] = super().prepare_inputs_for_generation(
+            input_ids, image_grids=image_grids, **kwargs
+        )
+        mask = kwargs.get("attention_mask")
+        counted = self._counted(input_ids, image_grids, mask, None)
+        if counted is not None:
+            inputs["position_ids"] = counted[..., -inputs["input_ids"].shape[1] :]
+        return inputs
 
     def _counted(
         self,

@@ -200,17 +200,36 @@ def _tree(source: bytes, name: str) -> Any:
     model = tree.get("model") if isinstance(tree, dict) else None
     model = model if isinstance(model, dict) else {}
     vocab = model.get("vocab")
+    if isinstance(tree, dict) and not _named(tree.get("added_tokens", [])):
+        rule = "are no list of control strings with different whole numbers as ids"
+        fix = "give a file written by the tokenizers library"
+        raise UserError(Problem(f"{name}: added_tokens", "...", rule, fix))
     if isinstance(tree, dict) and not _keeps_text(tree.get("normalizer"), model):
         rule = "changes text before it is cut, so that it cannot come back"
         raise UserError(Problem(f"{name}: normalizer", tree["normalizer"], rule, "remove it"))
     every = BYTES if model.get("byte_fallback") is True else LETTERS
     whole = isinstance(vocab, dict) and all(byte in vocab for byte in every)
+    if isinstance(vocab, dict) and whole and every is LETTERS:
+        whole = all(letter in LETTERS for entry in vocab for letter in entry)
     if model.get("type") != "BPE" or not whole or (every is LETTERS and not _by_letters(tree)):
         rule = "is not a BPE over bytes, or with byte fallback, and all 256 byte entries"
         raise UserError(
             Problem(name, model.get("type"), rule, "retrain it, or use asset:tokenizer")
         )
     return tree
+
+
+def _named(added: Any) -> bool:
+    """Whether added tokens have a text and an id each, and no id is given twice."""
+    if not isinstance(added, list) or not all(isinstance(one, dict) for one in added):
+        return False
+    texts, ids = ([one.get(key) for one in added] for key in ("content", "id"))
+    sound = all(type(id_) is int and id_ >= 0 for id_ in ids)
+    return (
+        sound
+        and all(isinstance(text, str) and text for text in texts)
+        and (len(set(ids)) == len(ids))
+    )
 
 
 def _keeps_text(normalizer: Any, model: dict[str, Any]) -> bool:
@@ -220,9 +239,10 @@ def _keeps_text(normalizer: Any, model: dict[str, Any]) -> bool:
 
 def _by_letters(tree: dict[str, Any]) -> bool:
     """Whether text becomes letters of bytes before BPE, and letters become text after it."""
-    step = tree.get("pre_tokenizer") or {}
+    step, decoder = (tree.get(name) or {} for name in ("pre_tokenizer", "decoder"))
+    if not isinstance(step, dict) or not isinstance(decoder, dict):
+        return False
     steps = [step, *step.get("pretokenizers", ())]
-    decoder = tree.get("decoder") or {}
     return decoder.get("type") == "ByteLevel" and any(
         each.get("type") == "ByteLevel" and not each.get("add_prefix_space") for each in steps
     )

@@ -9,6 +9,7 @@ from pellucid.recipe.base import Options
 LONGEST_PX = 8192
 """Longest side of what pictures are resized or filled up to."""
 
+Positive = Annotated[float, Field(gt=0)]
 Side = Annotated[int, Field(ge=2, le=LONGEST_PX)]
 
 
@@ -174,13 +175,13 @@ class Qwen2VlImages(Scaled):
     kind: Literal["qwen2_vl"] = "qwen2_vl"
     merge: int = Field(2, ge=1)
     """Side of the square of patches that becomes one token."""
-    min_pixels: int = Field(56 * 56, ge=1)
+    min_pixels: int = Field(56 * 56, ge=1, le=LONGEST_PX**2)
     """Smaller images are scaled up to this many pixels."""
-    max_pixels: int = Field(28 * 28 * 1280, ge=1)
+    max_pixels: int = Field(28 * 28 * 1280, ge=1, le=LONGEST_PX**2)
     """Larger images are scaled down to this many pixels."""
     mean: tuple[float, float, float] = (0.48145466, 0.4578275, 0.40821073)
     """Of red, green and blue, from 0 to 1: taken off (CLIP's)."""
-    std: tuple[float, float, float] = (0.26862954, 0.26130258, 0.27577711)
+    std: tuple[Positive, Positive, Positive] = (0.26862954, 0.26130258, 0.27577711)
     """Of the same: what is left is divided by it."""
 
     @property

@@ -15,7 +15,7 @@ from pellucid.recipe.model import NewImageOptions, OneView, Weights
 from pellucid.recipe.recipe import Recipe
 from pellucid.recipe.train import Modules, Schedule, Stage
 
-_HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+_HUB_NAME = re.compile(r"\w([\w.-]{0,94}\w)?/\w([\w.-]{0,94}\w)?", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -181,15 +181,20 @@ def _published(at: str, model: Weights) -> Iterator[Problem]:
         given = {"path": model.path, "hub": model.hub}
         rule, fix = "needs exactly one place that the model comes from", "set one of the two"
         yield Problem(at, given, rule, fix)
-    elif model.hub and not _HUB_NAME.fullmatch(model.hub):
+    elif model.hub is not None and not _hub_name(model.hub):
         yield Problem(f"{at}.hub", model.hub, "is no name on a hub", "write owner/name")
-    elif model.hub and not _COMMIT.fullmatch(model.revision or ""):
+    elif model.hub is not None and not _COMMIT.fullmatch(model.revision or ""):
         rule = "is no commit, and a branch may move: the run would not say what it started from"
         fix = "give the 40 digits that the model's page shows beside its files"
         yield Problem(f"{at}.revision", model.revision, rule, fix)
-    elif model.path and model.revision:
+    elif model.path is not None and model.revision is not None:
         rule, fix = f"belongs to {at}.hub", "take it away"
         yield Problem(f"{at}.revision", model.revision, rule, fix)
+
+
+def _hub_name(name: str) -> bool:
+    """Whether it can be one, by the hub's own rules."""
+    return bool(_HUB_NAME.fullmatch(name)) and "--" not in name and ".." not in name
 
 
 def _images(images: NewImageOptions, patch_px: int) -> Iterator[Problem]:

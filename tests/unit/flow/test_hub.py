@@ -24,9 +24,9 @@ def made(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, model: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, model: str, *more: str) -> subprocess.CompletedProcess[str]:
     """`pellucid run` up to the first weights, on a machine that reaches no hub."""
-    sets = ["--set", f"model={model}", "--set", "name=tiny", "--only", "init"]
+    sets = ["--set", f"model={model}", "--set", "name=tiny", "--only", "init", *more]
     env = {**os.environ, "HF_HOME": str(folder / "home"), "HF_HUB_OFFLINE": "1"}
     command = [str(PELLUCID), "run", "finetune", *sets]
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=300)
@@ -48,6 +48,18 @@ def test_what_is_not_there_is_told_in_one_line(made: Path) -> None:
     assert "the hub cannot be reached; connect, or give the folder" in " ".join(done.stderr.split())
 
 
+@pytest.mark.parametrize("source", ["{", "[1]", '{"text_config": [1]}', '{"text_config": null}'])
+def test_a_damaged_configuration_is_told_by_who_reads_it(tmp_path: Path, source: str) -> None:
+    """Not by the look at its context when the run is planned."""
+    folder = tmp_path / "model"
+    stock_qwen.write(folder)
+    (folder / "config.json").write_text(source)
+    sets = ["--set", "eval.context_tokens=512", "--home", str(tmp_path / "runs")]
+    done = run(tmp_path, f"{{kind: pretrained, path: {folder}}}", *sets)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "is no checkpoint file" in done.stderr or "whole checkpoint" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
@@ -55,6 +67,10 @@ def test_what_is_not_there_is_told_in_one_line(made: Path) -> None:
         ("{kind: pretrained, hub: a/b, path: c}", "needs exactly one place"),
         ("{kind: pretrained, hub: a/b}", "model.revision=None is no commit"),
         ("{kind: pretrained, hub: a/b, revision: main}", "model.revision='main' is no commit"),
+        ("{kind: pretrained, hub: ''}", "model.hub='' is no name on a hub"),
+        (f"{{kind: pretrained, hub: a/b--c, revision: {COMMIT}}}", "is no name on a hub"),
+        (f"{{kind: pretrained, hub: a/b..c, revision: {COMMIT}}}", "is no name on a hub"),
+        (f"{{kind: pretrained, hub: a/b-, revision: {COMMIT}}}", "is no name on a hub"),
         ("{kind: pretrained, hub: ../b/c}", "model.hub='../b/c' is no name on a hub"),
         (f"{{kind: pretrained, path: a, revision: {COMMIT}}}", "belongs to model.hub"),
     ],

@@ -86,7 +86,9 @@ def test_every_slot_computes_the_same_bits(model, prompts):
 def test_a_copied_slot_goes_on_as_its_source(model, prompts):
     cache = fresh(model)
     logits = prefill(model, cache, 2, prompts[1])
-    cache.copy(2, [0, 3])
+    kept = cache.keep(2)
+    for slot in (0, 3):
+        cache.restore(slot, kept)
     newest = torch.full((SLOTS, 1), int(logits.argmax()))
     step = model.head(model.hidden(model.embed(newest), past_key_values=cache)[:, 0])
     assert torch.equal(step[0], step[2])

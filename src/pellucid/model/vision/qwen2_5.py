@@ -89,6 +89,8 @@ class QwenTower(nn.Module):
             patches: of all images, square by square (see `squares`).
             grids: rows and columns of each image, multiples of the square's side.
         """
+        sizes = grids.prod(1).sum()
+        assert int(sizes) == len(patches), f"grids promise {sizes} patches, {len(patches)=}"
         wanted = _layout(tuple(map(tuple, grids.tolist())), self._windows())
         turned = wanted.order.to(patches.device)
         hidden = self._embedded(patches).index_select(0, turned)

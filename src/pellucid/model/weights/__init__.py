@@ -33,6 +33,8 @@ LAYOUTS: dict[str, Layout] = {
     qwen2_5_vl.MODEL_TYPE: qwen2_5_vl.LAYOUT,
 }
 
+LAYERS = 1000
+"""More than any published model has; a damaged number would fill the memory."""
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
 """Endings of files of weights; those that are not in use would be stale beside what is written."""
 
@@ -42,7 +44,9 @@ class _Renamed(Mapping[str, Tensor]):
     """The weights that our model has, by our names."""
 
     def __init__(self, shards: Shards, layout: Layout, config: PellucidConfig) -> None:
-        named = ((layout.ours(name, config), name) for name in shards)
+        # A tied head comes first, so that the embedding's own name stays.
+        names = sorted(shards, key=lambda name: not name.startswith("lm_head"))
+        named = ((layout.ours(name, config), name) for name in names)
         self._theirs = {ours: name for ours, name in named if ours is not None}
         self._shards = shards
 
@@ -84,6 +88,14 @@ def read(folder: Path, fields: Mapping[str, Any]) -> Published:
         rule = f"is no configuration of {fields['model_type']}: {type(error).__name__}: {error}"
         fix = "fetch the folder again"
         raise UserError(Problem("checkpoint", str(folder / "config.json"), rule, fix)) from error
+    if int(config.vision_config.patch_size) != renderer.patch_px:
+        rule = f"cuts patches of {renderer.patch_px} pixels"
+        fix = f"config.json gives the tower patches of {config.vision_config.patch_size}"
+        raise UserError(Problem("checkpoint", str(folder), rule, fix))
+    deepest = max(config.vision_config.num_hidden_layers, config.text_config.num_hidden_layers)
+    if deepest > LAYERS:
+        rule, fix = f"has more than {LAYERS} layers", "fetch the folder again"
+        raise UserError(Problem("checkpoint", str(folder / "config.json"), rule, fix))
     if renderer.tokenizer.size > config.text_config.vocab_size:
         rule = f"has ids up to {renderer.tokenizer.size - 1}"
         fix = f"config.json gives the embedding {config.text_config.vocab_size} rows"

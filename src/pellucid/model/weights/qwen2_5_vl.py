@@ -34,6 +34,10 @@ from pellucid.recipe.model import ImageOptions, Qwen2VlImages
 MODEL_TYPE = "qwen2_5_vl"
 OLD_TEMPLATE = "chat_template.json"
 """Where folders of before 2026 hold the template."""
+_CRASHES = (
+    TypeError, ValueError, KeyError, AttributeError, ArithmeticError, RecursionError, MemoryError
+)  # fmt: skip
+"""What a hostile template can raise."""
 MODES = (QWEN.think, QWEN.think_close, QWEN.nothink)
 
 _PARTS = (
@@ -43,7 +47,20 @@ _PARTS = (
     (re.compile(r"^"), "decoder."),
 )
 """Beginnings of names, as the hub has them and as transformers 5 writes them -> ours."""
-_ASKED = [{"type": "image"}, {"type": "text", "text": "Why?"}]
+_USUAL = {
+    "do_resize": True, "do_rescale": True, "do_normalize": True, "do_convert_rgb": True,
+    "rescale_factor": 1 / 255, "resample": 3, "temporal_patch_size": 2,
+}  # fmt: skip
+"""What the image rule does besides; a folder that says otherwise is not read."""
+_PICTURED = [{"type": "image"}, {"type": "text", "text": "Why?"}]
+_ASKED: tuple[list[dict[str, Any]], ...] = (
+    [{"role": "user", "content": _PICTURED}],
+    [{"role": "user", "content": "Why? Just so."}],
+    [{"role": "system", "content": "Be brief."}, {"role": "user", "content": _PICTURED}],
+)
+"""Questions that a folder's template and ours must write alike."""
+_SHOWN = 300
+"""Most characters of a template's text in a message."""
 
 
 def config(fields: Mapping[str, Any], image_token_id: int) -> PellucidConfig:
@@ -56,10 +73,22 @@ def config(fields: Mapping[str, Any], image_token_id: int) -> PellucidConfig:
         raise ValueError("quantization_config is set, which is not read")
     read: Any = Qwen2_5_VLConfig.from_dict(dict(fields))
     vision, text = read.vision_config, read.text_config
+    turned = text.rope_parameters
+    head = text.hidden_size // text.num_attention_heads
     told = {
+        "rope_theta": (fields.get("rope_theta", turned["rope_theta"]), turned["rope_theta"]),
+        "twice the sum of mrope_section": (2 * sum(turned.get("mrope_section", ())), head),
+        "the smallest of mrope_section": (min(turned.get("mrope_section", (0,))) >= 0, True),
+        "hidden_size over heads": (head * text.num_attention_heads, text.hidden_size),
+        "vision_config.hidden_size over heads": (vision.hidden_size % (4 * vision.num_heads), 0),
+        "vision_config.window_size in squares": (
+            max(vision.window_size, 1) % (vision.spatial_merge_size * vision.patch_size),
+            0,
+        ),
+        "vision_config.temporal_patch_size": (vision.temporal_patch_size, 2),
         "use_sliding_window": (text.use_sliding_window, False),
         "attention_dropout": (text.attention_dropout, 0.0),
-        "rope_type": (text.rope_parameters["rope_type"], "default"),
+        "rope_type": (turned["rope_type"], "default"),
         "vision_config.spatial_merge_size": (vision.spatial_merge_size, 2),
         "vision_config.in_channels": (vision.in_channels, 3),
         "vision_config.out_hidden_size": (vision.out_hidden_size, text.hidden_size),
@@ -79,14 +108,14 @@ def config(fields: Mapping[str, Any], image_token_id: int) -> PellucidConfig:
 
 
 def ours(name: str, config: PellucidConfig) -> str | None:
-    """Our name of a published weight; None for the copy of a tied head.
+    """Our name of a published weight; a tied head that is stored all the same is the embedding.
 
     >>> config = PellucidConfig()
     >>> ours("visual.merger.mlp.0.bias", config), ours("model.layers.0.mlp.up_proj.weight", config)
     ('projector.mlp.0.bias', 'decoder.model.layers.0.mlp.up_proj.weight')
     """
     if name == "lm_head.weight" and config.text_config.tie_word_embeddings:
-        return None
+        name = "model.embed_tokens.weight"
     pattern, part = next((one, part) for one, part in _PARTS if one.match(name))
     return pattern.sub(part, name, count=1)
 
@@ -102,13 +131,15 @@ def renderer(folder: Path, fields: Mapping[str, Any]) -> Renderer:
     images, patch_px = _images(folder)
     at, template = _template(folder)
     opens = f"{QWEN.turn_start}system{QWEN.separator}"
-    shown = _rendered(at, template)
-    system = shown.removeprefix(opens).partition(QWEN.turn_end)[0] if opens in shown else ""
-    wanted = _rendered(at, chat_template(QWEN, tokenizer.controls, system, keep_thinking=False))
-    if shown != wanted:
-        rule = f"writes {shown!r} where Pellucid writes {wanted!r}"
-        fix = "fetch the folder again; other templates of this family are not read"
-        raise UserError(Problem(str(at), at.name, rule, fix))
+    first = _rendered(at, template, _ASKED[0])
+    system = first.removeprefix(opens).partition(QWEN.turn_end)[0] if opens in first else ""
+    ours = chat_template(QWEN, tokenizer.controls, system, keep_thinking=False)
+    for asked in _ASKED:
+        shown, wanted = _rendered(at, template, asked), _rendered(at, ours, asked)
+        if shown != wanted:
+            rule = f"writes {shown[:_SHOWN]!r} where Pellucid writes {wanted[:_SHOWN]!r}"
+            fix = "fetch the folder again; other templates of this family are not read"
+            raise UserError(Problem(str(at), at.name, rule, fix))
     return Renderer(tokenizer, QWEN, images, patch_px, system)
 
 
@@ -121,7 +152,13 @@ def told(renderer: Renderer, folder: Path) -> None:
         write_text(folder / TEMPLATE, template)
         (folder / OLD_TEMPLATE).unlink(missing_ok=True)
     fields = _fields(folder / TOKENIZER_CONFIG)
-    if fields.pop("chat_template", None) is not None:
+    fields.pop("chat_template", None)
+    if isinstance(fields.get("added_tokens_decoder"), dict):  # transformers believes it alone
+        plain = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+        for control, id_ in zip(MODES, renderer.mode_ids, strict=True):
+            token = {"content": control, **plain, "special": True}
+            fields["added_tokens_decoder"].setdefault(str(id_), token)
+    if fields != _fields(folder / TOKENIZER_CONFIG):
         _write(folder / TOKENIZER_CONFIG, fields)
     if _images(folder)[0] != renderer.images:
         _write_budget(folder, renderer.images)
@@ -130,14 +167,13 @@ def told(renderer: Renderer, folder: Path) -> None:
 def _write_budget(folder: Path, images: ImageOptions) -> None:
     """Put another budget of images where the folder has one."""
     assert isinstance(images, Qwen2VlImages), f"{images.kind} in a folder of {MODEL_TYPE}"
-    at = folder / (IMAGE_PROCESSOR if (folder / IMAGE_PROCESSOR).is_file() else PROCESSOR)
-    fields = _fields(at)
-    part = fields if at.name == IMAGE_PROCESSOR else fields["image_processor"]
-    for name in ("min_pixels", "max_pixels"):
-        part.pop(name, None)
-    part["size"] = {"shortest_edge": images.min_pixels, "longest_edge": images.max_pixels}
-    part |= {"min_pixels": images.min_pixels, "max_pixels": images.max_pixels}
-    _write(at, fields)
+    for name in (PROCESSOR, IMAGE_PROCESSOR):
+        fields = _fields(folder / name)
+        part = fields.get("image_processor") if name == PROCESSOR else fields
+        if part:
+            part["size"] = {"shortest_edge": images.min_pixels, "longest_edge": images.max_pixels}
+            part |= {"min_pixels": images.min_pixels, "max_pixels": images.max_pixels}
+            _write(folder / name, fields)
 
 
 def _write(path: Path, fields: Mapping[str, Any]) -> None:
@@ -146,10 +182,10 @@ def _write(path: Path, fields: Mapping[str, Any]) -> None:
 
 
 def _images(folder: Path) -> tuple[Qwen2VlImages, int]:
-    """Image rule and patch side, where this or an older transformers wrote them."""
-    fields = _fields(folder / IMAGE_PROCESSOR) or _fields(folder / PROCESSOR).get("image_processor")
-    at = folder / (IMAGE_PROCESSOR if (folder / IMAGE_PROCESSOR).is_file() else PROCESSOR)
-    fields = fields if isinstance(fields, dict) else {}
+    """Image rule and patch side, where this transformers or an older one wrote them."""
+    held = _fields(folder / PROCESSOR).get("image_processor")  # which transformers 5 believes
+    at = folder / (PROCESSOR if isinstance(held, dict) else IMAGE_PROCESSOR)
+    fields = held if isinstance(held, dict) else _fields(folder / IMAGE_PROCESSOR)
     size = fields.get("size") or {}
     patch_px = fields.get("patch_size", 14)
     try:
@@ -162,6 +198,9 @@ def _images(folder: Path) -> tuple[Qwen2VlImages, int]:
         )
         if images.merge != 2 or not isinstance(patch_px, int) or patch_px < 2:
             raise ValueError(f"squares of {images.merge} x {images.merge} patches of {patch_px!r}")
+        for name, usual in _USUAL.items():
+            if fields.get(name, usual) != usual:
+                raise ValueError(f"{name} is {fields[name]!r}, not {usual!r}")
     except (KeyError, TypeError, ValueError, AttributeError, ValidationError) as error:
         rule = f"says no image rule of this family: {type(error).__name__}: {error}"
         raise UserError(Problem(str(at), at.name, rule, "fetch the folder again")) from error
@@ -182,14 +221,13 @@ def _template(folder: Path) -> tuple[Path, str]:
     raise UserError(Problem("checkpoint", str(folder), rule, "fetch the folder again"))
 
 
-def _rendered(at: Path, template: str) -> str:
-    """What a template makes of a question about a picture; it runs in a sandbox."""
-    asked = [{"role": "user", "content": _ASKED}]
+def _rendered(at: Path, template: str, asked: list[dict[str, Any]]) -> str:
+    """What a template makes of a question; it runs in a sandbox."""
     try:
         texts, _ = render_jinja_template(
             conversations=[asked], chat_template=template, add_generation_prompt=True
         )
-    except (TemplateError, TypeError, ValueError, KeyError, AttributeError) as error:
+    except (TemplateError, *_CRASHES) as error:
         rule = f"is no chat template: {type(error).__name__}: {error}"
         raise UserError(Problem(str(at), at.name, rule, "fetch the folder again")) from error
     return str(texts[0])

@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tests.unit import stock_qwen
+from tests.unit.stock_qwen import TEMPLATE, TINY
 from transformers import AutoTokenizer, Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import (
     Qwen2VLImageProcessorPil,
@@ -332,6 +333,7 @@ def test_the_engine_answers_as_generate_does(stock, loaded, processor):
         ]  # fmt: skip
         first, second = engine.generate(requests)
         assert first.token_ids == second.token_ids and not first.error
+        assert first.logprobs == pytest.approx(second.logprobs, abs=1e-5), "kept and restored"
         never = [[one] for one in engine._slots._banned.tolist()]
         wanted = stock.generate(
             **told, max_new_tokens=12, do_sample=False, bad_words_ids=never,
@@ -359,6 +361,93 @@ def test_what_is_written_loads_in_transformers(loaded, folder, stock, tmp_path):
     assert not (tmp_path / "chat_template.json").exists()
 
 
+def test_a_tied_head_that_is_stored_is_written_anew(tmp_path):
+    stock_qwen.write(tmp_path / "in", tie_word_embeddings=True)
+    (index,) = (tmp_path / "in").glob("*.index.json")
+    names = json.loads(index.read_text())["weight_map"]
+    at = tmp_path / "in" / names["model.embed_tokens.weight"]
+    held = load_file(at)
+    held["lm_head.weight"] = held["model.embed_tokens.weight"].clone()
+    save_file(held, at)
+    index.write_text(json.dumps({"weight_map": {**names, "lm_head.weight": at.name}}))
+    loaded = checkpoint.load(tmp_path / "in")
+    with torch.no_grad():
+        loaded.model.get_input_embeddings().weight.add_(1.0)
+    checkpoint.save_like(loaded, tmp_path / "in", tmp_path / "out")
+    written = load_file(tmp_path / "out" / at.name)
+    assert torch.equal(written["lm_head.weight"], written["model.embed_tokens.weight"])
+    assert not torch.equal(written["lm_head.weight"], held["lm_head.weight"])
+
+
+def test_a_fresh_projector_lets_pictures_through(loaded, folder):
+    from pellucid.model.init import init_weights
+
+    model = checkpoint.load(folder).model
+    init_weights(model, 3, "projector")
+    made, _ = example(loaded, "one picture")
+    features = model.features(torch.from_numpy(made.patches), torch.from_numpy(made.grids))
+    assert features.std() > 1e-3 and torch.equal(model.projector.ln_q.weight, torch.ones(32))
+
+
+def test_what_is_not_the_same_image_rule_is_not_written_beside(loaded, folder, tmp_path):
+    copied = tmp_path / "other"
+    shutil.copytree(folder, copied)
+    fields = json.loads((copied / PREPROCESSOR).read_text())
+    (copied / PREPROCESSOR).write_text(json.dumps({**fields, "image_mean": [0.1, 0.1, 0.1]}))
+    with pytest.raises(UserError, match="has another image rule"):
+        checkpoint.save_like(loaded, copied, tmp_path / "out")
+    led = checkpoint.Loaded(loaded.model, loaded.renderer.led(" "))
+    with pytest.raises(UserError, match=r"as model\.lead says .* export without --like"):
+        checkpoint.save_like(led, folder, tmp_path / "out")
+
+
+@pytest.mark.parametrize("own", ["thin", "lying"])
+def test_thin_pictures_keep_their_side_and_use_the_budget(own):
+    options = Qwen2VlImages(min_pixels=56 * 56, max_pixels=28 * 28 * 40)
+    size = (28, 9000) if own == "thin" else (9000, 28)
+    planned = plan(options, 14, *size)
+    long, short = (28 * 40, 28)
+    assert (planned.width, planned.height) == ((short, long) if own == "thin" else (long, short))
+    assert options.limited(2, 14) == Qwen2VlImages(min_pixels=1568, max_pixels=1568)
+
+
+def test_generate_answers_as_the_engine_does(loaded, folder, tmp_path):
+    """Our own layout through transformers' generate: positions are those of the engine."""
+    checkpoint.save(loaded.model, loaded.renderer, tmp_path)
+    from transformers import AutoModelForImageTextToText
+
+    import pellucid.hf  # noqa: F401
+
+    model = AutoModelForImageTextToText.from_pretrained(tmp_path, dtype=torch.float32)
+    engine = Engine(loaded.model, Processor(loaded.renderer), 1, 256, "tiny")
+    for name in ROWS:
+        sizes = ROWS[name]
+        pictures = [picture(*size, seed) for seed, size in enumerate(sizes)]
+        parts = [Part("image", image=at) for at in range(len(sizes))]
+        asked = Turn("user", (*parts, Part("text", "Which?")))
+        made = Processor(loaded.renderer).example(
+            loaded.renderer.prompt([asked], sizes, "think"), pictures
+        )
+        batch = collate([made], "cpu")
+        seen = {"pixel_values": batch.patches, "image_grids": batch.grids} if sizes else {}
+        (found,) = engine.generate(
+            [Request(id="0", messages=(asked,), images=tuple(pictures), mode="think", seed=1,
+                     max_new_tokens=9, temperature=0.0, group="")]
+        )  # fmt: skip
+        never = [[one] for one in engine._slots._banned.tolist()]
+        for cached in (True, False):
+            said = model.generate(
+                batch.input_ids, **seen, attention_mask=torch.ones_like(batch.input_ids),
+                max_new_tokens=9, do_sample=False, use_cache=cached, bad_words_ids=never,
+                return_dict_in_generate=True, output_logits=True,
+            )  # fmt: skip
+            ids = said.sequences[0, batch.input_ids.shape[1] :]
+            assert ids.tolist() == list(found.token_ids), (name, cached)
+            logits = torch.cat(said.logits).index_fill(-1, engine._slots._banned, -torch.inf)
+            logprobs = logits.log_softmax(-1).gather(1, ids[:, None])[:, 0]
+            assert (logprobs - torch.tensor(found.logprobs)).abs().max() < 1e-4, (name, cached)
+
+
 def test_a_lowered_budget_is_written_along(loaded, folder, tmp_path):
     few = loaded.renderer.within(9)
     assert plan(few.images, few.patch_px, 2000, 2000).tokens == 9
@@ -367,6 +456,8 @@ def test_a_lowered_budget_is_written_along(loaded, folder, tmp_path):
     theirs = Qwen2VLImageProcessorPil.from_pretrained(tmp_path)
     grid = theirs([Image.new("RGB", (2000, 2000))])["image_grid_thw"][0]
     assert grid.tolist() == [1, 6, 6]
+    told = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    assert "chat_template" not in told
 
 
 @pytest.mark.parametrize(
@@ -381,9 +472,23 @@ def test_a_lowered_budget_is_written_along(loaded, folder, tmp_path):
         ({"hidden_size": "x"}, "is no configuration of qwen2_5_vl"),
         ({"vocab_size": 280}, "has ids up to"),
         ({"num_hidden_layers": 3}, "missing .*decoder.model.layers.2"),
+        ({"num_hidden_layers": 10**9}, "has more than 1000 layers"),
+        ({"rope_theta": 5e5}, "rope_theta is 500000.0, not 1000000.0"),
+        ({"rope_scaling": None}, "twice the sum of mrope_section is 0, not 16"),
+        ({"rope_scaling": {"type": "mrope", "mrope_section": [2, 3, 4]}}, "is 18, not 16"),
+        ({"rope_scaling": {"type": "mrope", "mrope_section": [-1, 5, 4]}}, "smallest of mrope"),
+        ({"rope_scaling": {"type": "mrope", "mrope_section": "x"}}, "is no configuration of"),
+        ({"vision_config": {**TINY["vision_config"], "window_size": 13}}, "window_size in squares"),
+        ({"vision_config": {**TINY["vision_config"], "window_size": 0}}, "window_size in squares"),
+        ({"vision_config": {**TINY["vision_config"], "num_heads": 3}}, "over heads"),
+        ({"vision_config": {**TINY["vision_config"], "patch_size": 7}}, "patches of 14 pixels"),
+        ({"vision_config": {**TINY["vision_config"], "temporal_patch_size": 1}}, "temporal_patch"),
         ({"intermediate_size": 80}, "config.json asks for"),
-        ({"num_attention_heads": 3}, "is not a Pellucid checkpoint file|no configuration"),
-        ({"vision_config": None}, "is no configuration of qwen2_5_vl|is not a Pellucid|missing"),
+        ({"num_attention_heads": 3}, "is no checkpoint file that can be read|no configuration"),
+        (
+            {"vision_config": None},
+            "is no configuration of qwen2_5_vl|is no checkpoint file|missing",
+        ),
     ],
 )
 def test_what_the_layout_is_not_is_refused(change, message, stock, folder, tmp_path):
@@ -404,6 +509,30 @@ PREPROCESSOR = "preprocessor_config.json"
         (PREPROCESSOR, "{", "is not JSON"),
         (PREPROCESSOR, "{}", "says no image rule of this family: KeyError"),
         (PREPROCESSOR, '{"merge_size": 2, "size": 5}', "says no image rule"),
+        (PREPROCESSOR, {"image_std": [0, 0, 0]}, "says no image rule.*greater than 0"),
+        (PREPROCESSOR, {"min_pixels": 10**12}, "says no image rule.*less than or equal"),
+        (PREPROCESSOR, {"rescale_factor": 1 / 127.5}, "rescale_factor is 0.0078"),
+        (PREPROCESSOR, {"do_resize": False}, "do_resize is False, not True"),
+        (PREPROCESSOR, {"resample": 2}, "resample is 2, not 3"),
+        (PREPROCESSOR, {"patch_size": 28}, "cuts patches of 28 pixels"),
+        ("tokenizer.json", {"added_tokens": None}, "added_tokens=.* are no list of control"),
+        ("tokenizer.json", {"added_tokens": [{"content": "a"}]}, "are no list of control"),
+        (
+            "tokenizer.json",
+            {"added_tokens": [{"content": "a", "id": 1}, {"content": "b", "id": 1}]},
+            "are no list of control",
+        ),
+        ("tokenizer.json", {"pre_tokenizer": [1]}, "is not a BPE over bytes"),
+        ("chat_template.json", {"chat_template": "{{ 1 / 0 }}"}, "is no chat template: ZeroDiv"),
+        (
+            "chat_template.json",
+            {
+                "chat_template": TEMPLATE.replace(
+                    "message['content'] }}", "message.content.upper() }}"
+                )
+            },
+            "writes .* where",
+        ),
         (PREPROCESSOR, None, "says no image rule"),
         ("tokenizer.json", "{", "tokenizer.json"),
         ("chat_template.json", '{"chat_template": "{% for"}', "is no chat template"),
@@ -416,6 +545,8 @@ def test_damaged_files_are_named(name, text, message, stock, folder, tmp_path):
     copied = tmp_path / "damaged"
     shutil.copytree(folder, copied)
     at = copied / name
+    if isinstance(text, dict):  # fields put in place of those that are there
+        text = json.dumps({**json.loads(at.read_text()), **text})
     at.write_text(text) if text is not None else at.unlink()
     with pytest.raises(UserError, match=message):
         checkpoint.load(copied)
@@ -438,7 +569,7 @@ def test_a_folder_of_transformers_5_is_read(stock, loaded, folder, tmp_path):
         path.unlink()
     stock.save_pretrained(copied)
     held = json.loads((copied / PREPROCESSOR).read_text())
-    (copied / PREPROCESSOR).unlink()
+    (copied / PREPROCESSOR).write_text(json.dumps({**held, "max_pixels": 4000}))  # is not believed
     (copied / "processor_config.json").write_text(json.dumps({"image_processor": held}))
     again = checkpoint.load(copied)
     assert again.renderer.hash == loaded.renderer.hash

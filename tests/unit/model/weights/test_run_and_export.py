@@ -12,6 +12,7 @@ import yaml
 from PIL import Image
 from safetensors.torch import load_file
 from tests.unit import stock_qwen
+from transformers import AutoTokenizer
 from typer.testing import CliRunner
 
 import pellucid
@@ -89,8 +90,9 @@ def test_what_was_written_answers(home, published, tmp_path):
 def test_the_page_does_what_it_says(published, tmp_path, monkeypatch):
     """docs/published-models.md, with a tiny checkpoint where it names the published one."""
     page = PAGE.read_text("utf-8")
-    recipe, adapters = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    recipe, adapters, whole = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     (commands,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    assert validate({**yaml.safe_load(recipe), **yaml.safe_load(whole)}).model.kind == "build"
     monkeypatch.chdir(tmp_path)
     shutil.copytree(published.folder, "Phi-4-reasoning-vision-15B")
     both = yaml.safe_load(recipe) | yaml.safe_load(adapters)
@@ -112,7 +114,7 @@ def test_the_page_on_adapters_does_what_it_says(tmp_path, monkeypatch, capsys):
     (recipe,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     install, commands = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    assert "hf download" in install  # no hub here
+    assert "hf download" in install  # no hub here, and peft is installed
     monkeypatch.chdir(tmp_path)
     stock_qwen.write(Path("Qwen2.5-VL-3B-Instruct"))
     Path("recipe.yaml").write_text(recipe, "utf-8")
@@ -126,6 +128,10 @@ def test_the_page_on_adapters_does_what_it_says(tmp_path, monkeypatch, capsys):
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert {name.split(".")[0] for name in changed} == {"visual", "model", "lm_head"}
     assert all("merger" in name for name in changed if name.startswith("visual"))
+    told = json.loads(Path("mine-qwen/preprocessor_config.json").read_text("utf-8"))
+    assert told["max_pixels"] == min(1024, 40) * 28**2, "the smaller of the two budgets"
+    theirs = AutoTokenizer.from_pretrained("mine-qwen")
+    assert None not in theirs.convert_tokens_to_ids(["<think>", "</think>", "<nothink>"])
     exec(code, {})
     assert capsys.readouterr().out
 

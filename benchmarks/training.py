@@ -1,0 +1,226 @@
+"""A training step beside TRL's SFTTrainer and transformers' Trainer, on the same model and records.
+
+    .venv/bin/python benchmarks/training.py
+    .venv/bin/python benchmarks/training.py --peer FOLDER/bin/python   peers' environment, kept
+
+A small random Qwen2.5-VL, which all three train; records with the lengths of `packing.py`'s frozen
+distribution, an eighth as long; float32, AdamW, clipping, sixteen records a step, two threads. Ours
+is what a stage does (`train/trial.py`): records are read, rendered, decoded and packed. The peers
+get the same token ids and pixels ready-made, so reading costs them nothing; they pad each
+micro-batch to its longest, and run in an environment of their own (`pip install trl accelerate
+datasets`). Printed are useful tokens a second (padding is not useful), how many times as many ours
+has, what each process grew by, and the share of this machine's measured matrix products.
+
+Leaves out on purpose: attention kernels of GPUs.
+"""
+
+import argparse
+import io
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from pathlib import Path
+
+import numpy as np
+import torch
+from packing import frozen
+from PIL import Image
+
+from pellucid import store
+from pellucid.model import checkpoint
+from pellucid.model.processor import Processor
+from pellucid.recipe.train import Modules, Pack, Stage
+from pellucid.schema.record import Part, Source, Turn, assistant, make_record
+from pellucid.store import MixRow, Writer
+from pellucid.train import cost
+from pellucid.train.trial import trial
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+from tests.unit import stock_qwen  # noqa: E402
+
+SCALE, RECORDS, BATCH = 8, 480, 16
+SIZES = {
+    "vocab_size": 4096, "hidden_size": 256, "intermediate_size": 768, "num_hidden_layers": 6,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 2048,
+    "rope_scaling": {"type": "mrope", "mrope_section": [8, 12, 12]},
+    "vision_config": {
+        **stock_qwen.TINY["vision_config"], "hidden_size": 128, "intermediate_size": 256,
+        "num_heads": 4, "out_hidden_size": 256,
+    },
+}  # fmt: skip
+RATES = {"vision": 1e-4, "projector": 1e-4, "decoder": 1e-4}
+STAGE = Stage(
+    name="whole", mix="m", modules=Modules(**RATES), batch_records=BATCH,
+    pack=Pack(max_tokens=2048, max_patches=8192), max_steps=10_000,
+)  # fmt: skip
+PEERS = (
+    ("trainer", 1, False), ("trainer", 4, False), ("trainer", 4, True), ("trainer", 8, False),
+    ("trl", 4, False), ("trl", 8, False), ("trl", 8, True),
+)  # fmt: skip
+"""Who, records in a micro-batch, `group_by_length`."""
+
+
+def records(folder: Path) -> list[MixRow]:
+    """Write the records; pictures of noise, words of one token."""
+    draw = np.random.default_rng(5)
+    tokens, patches = frozen()
+    chosen = draw.permutation(len(tokens))[:RECORDS]
+    writer, made = Writer(folder), []
+    for row, at in enumerate(chosen):
+        seen, length = int(patches[at]) // SCALE, int(tokens[at]) // SCALE
+        images, parts = (), ()
+        if seen:
+            across = max(round(seen**0.5), 1)
+            size = 28 * across, 28 * max(seen // across, 1)
+            file = io.BytesIO()
+            pixels = draw.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(file, "PNG")
+            images, parts = (writer.image(file.getvalue()),), (Part("image", image=0),)
+        words = max(length - seen - 30, 8)
+        asked = Turn("user", (*parts, Part("text", " red" * (3 * words // 4))))
+        made.append(
+            make_record(
+                messages=(asked, assistant(" bar" * (words // 4))),
+                images=images,
+                answer=None,
+                task="t",
+                domain="d",
+                source=Source("frozen", "train", row, "CC0-1.0"),
+            )  # fmt: skip
+        )
+    writer.shard("a", made)
+    writer.finish()
+    return [MixRow(one.id, 1, "as_is") for one in made]
+
+
+def hand_over(folder: Path, rows: list[MixRow]) -> tuple[float, float, int]:
+    """Write what the peers get; operations of a useful token, mean length, longest."""
+    loaded, held = checkpoint.load(folder / "model"), store.open(folder / "data")
+    processor, arrays, works = Processor(loaded.renderer), {}, []
+    for at, row in enumerate(rows):
+        record = held.get(row.id)
+        (rendered,) = loaded.renderer.examples(record)
+        one = processor.example(rendered, [held.image(image.sha256) for image in record.images])
+        arrays |= {f"ids{at}": one.ids, f"supervised{at}": one.supervised}
+        arrays |= {f"grid{at}": one.grids, f"patches{at}": one.patches}
+        length, seen = len(one.ids), len(one.patches)
+        works.append((length, float(one.supervised.sum()), seen, length**2 / 2, float(seen) ** 2))
+    np.savez(folder / "examples.npz", image=loaded.renderer.image_id, **arrays)
+    total = [float(sum(column)) for column in zip(*works, strict=True)]
+    flops = cost.flops(loaded.model, STAGE, cost.Work(*total))
+    lengths = [work[0] for work in works]
+    return flops / total[0], statistics.mean(lengths), max(lengths)
+
+
+def gflops() -> float:
+    """Best of five products of matrices as large as a pack and a layer, in float32."""
+    left, right = torch.ones(2048, 768), torch.ones(768, 1024)
+    best = float("inf")
+    for _ in range(6):
+        start = time.perf_counter()
+        left @ right
+        best = min(best, time.perf_counter() - start)
+    return 2 * 2048 * 768 * 1024 / best / 1e9
+
+
+def ours(folder: Path) -> tuple[float, int]:
+    """Tokens a second and bytes grown by, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--ours", str(folder)], capture_output=True, text=True,
+        check=True, env={**os.environ, "OMP_NUM_THREADS": "2"},
+    )  # fmt: skip
+    told = json.loads(done.stdout.splitlines()[-1])
+    return told["tokens_per_s"], told["bytes"]
+
+
+def run_ours(folder: Path) -> None:
+    """The first steps of a stage."""
+    held = store.open(folder / "data")
+    rows = [MixRow(id_, 1, "as_is") for id_ in json.loads((folder / "rows.json").read_text())]
+    found = trial(STAGE, rows, held, folder / "model", 0, "cpu", "float32")
+    print(json.dumps({"tokens_per_s": 1 / found.seconds_per_token, "bytes": found.bytes}))
+
+
+def peer(python: Path, folder: Path, who: str, batch: int, group: bool) -> tuple[float, int] | str:
+    """The same of a peer, or why it has none."""
+    words = [python, Path(__file__).with_name("training_peer.py"), who, folder, batch, int(group)]
+    done = subprocess.run(
+        [str(word) for word in words], capture_output=True, text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "2", "HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1"},
+    )  # fmt: skip
+    if done.returncode:
+        return (done.stderr.strip().splitlines() or ["?"])[-1][:90]
+    told = json.loads(done.stdout.splitlines()[-1])
+    return told["tokens_per_s"], told["bytes"]
+
+
+def environment(given: str | None, folder: Path) -> Path:
+    """The peers' Python, made where none is given."""
+    if given:
+        return Path(given)
+    venv.create(folder / "peer", with_pip=True)
+    python = folder / "peer/bin/python"
+    constraints = ROOT / "constraints/cpu.txt"
+    for words in (
+        ["-c", constraints, "torch"],
+        ["-c", constraints, "trl", "accelerate", "datasets", "pillow"],
+    ):
+        subprocess.run([python, "-m", "pip", "install", "-q", *map(str, words)], check=True)
+    return python
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--peer", help="Python of an environment with trl, accelerate, datasets")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--ours", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.ours:
+        run_ours(Path(asked.ours))
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        python = environment(asked.peer, folder)
+        stock_qwen.write(folder / "model", **SIZES)
+        rows = records(folder / "data")
+        (folder / "rows.json").write_text(json.dumps([row.id for row in rows]))
+        per_token, mean, longest = hand_over(folder, rows)
+        print(f"{len(rows)} records of {mean:.0f} tokens in the mean, {longest} at most")
+        found: dict[tuple[str, int, bool], list[tuple[float, int]]] = {}
+        own: list[tuple[float, int]] = []
+        for _ in range(asked.repeats):
+            own.append(ours(folder))
+            for setting in PEERS:
+                told = peer(python, folder, *setting)
+                if isinstance(told, str):
+                    print(f"{setting}: {told}")
+                else:
+                    found.setdefault(setting, []).append(told)
+        peak = gflops()
+        rate = statistics.median(one[0] for one in own)
+        print(f"{'':34}{'tokens/s':>9}{'ours over it':>13}{'grew by':>9}{'of peak':>8}")
+
+        def line(title: str, told: list[tuple[float, int]]) -> None:
+            median = statistics.median(one[0] for one in told)
+            ratios = [mine[0] / one[0] for mine, one in zip(own, told, strict=False)]
+            spread = f"{statistics.median(ratios):.2f}x"
+            grown = statistics.median(one[1] for one in told) / 1e6
+            share = median * per_token / peak / 1e9
+            print(f"{title:34}{median:9,.0f}{spread:>13}{grown:6,.0f} MB{share:8.2f}")
+
+        line("ours, packs of 2,048", own)
+        for (who, batch, group), told in found.items():
+            grouped = ", by length" if group else ""
+            line(f"{who}, micro-batches of {batch}{grouped}", told)
+        print(f"peak {peak:.0f} GFLOP/s; ours {rate:,.0f} useful tokens a second")
+
+
+if __name__ == "__main__":
+    main()
