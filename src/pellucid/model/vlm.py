@@ -301,18 +301,17 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
             attentions=output.attentions,
         )
 
-    def prepare_inputs_for_generation(
-        self, input_ids: Tensor, image_grids: Tensor | None = None, **kwargs: Any
-    ) -> dict[str, Any]:
-        """What `generate` calls `forward` with; positions as this decoder counts them."""
-        inputs: dict[str, Any] = super().prepare_inputs_for_generation(
-            input_ids, image_grids=image_grids, **kwargs
+    def _prepare_position_ids_for_generation(
+        self, inputs_tensor: Tensor, model_kwargs: dict[str, Any]
+    ) -> Tensor:
+        """Positions of the prompts, from which `generate` counts on."""
+        counted = self._counted(
+            inputs_tensor, model_kwargs.get("image_grids"), model_kwargs.get("attention_mask"), None
         )
-        mask = kwargs.get("attention_mask")
-        counted = self._counted(input_ids, image_grids, mask, None)
         if counted is not None:
-            inputs["position_ids"] = counted[..., -inputs["input_ids"].shape[1] :]
-        return inputs
+            return counted
+        stock: Tensor = super()._prepare_position_ids_for_generation(inputs_tensor, model_kwargs)
+        return stock
 
     def _counted(
         self,

@@ -79,6 +79,8 @@ class Renderer:
         self.nothink_id = tokenizer.token_id(format.nothink)
         self.mode_ids = (self.think_id, self.think_close_id, self.nothink_id)
         """Ids that say how an answer is given."""
+        self.choice_ids = (self.think_id, self.nothink_id)
+        """Ids of which one opens every answer."""
         self._around_image = [
             [tokenizer.token_id(control)] if control else []
             for control in (format.image_start, format.image_end)

@@ -36,6 +36,7 @@ _SCHEMA = pa.schema(
         ("record", pa.string()),
         ("example", pa.int32()),
         ("mode", pa.string()),
+        ("task", pa.string()),
         ("tokens", pa.int64()),
         ("patches", pa.int64()),
         ("supervised", pa.int64()),
@@ -62,6 +63,8 @@ class Lengths:
     """(examples,) Which of its record's examples it is."""
     modes: tuple[str, ...]
     """Mode of the last turn, per example."""
+    tasks: tuple[str, ...]
+    """Task of its record, per example."""
     tokens: np.ndarray
     """(examples,)"""
     patches: np.ndarray
@@ -121,7 +124,7 @@ def index_lengths(
             over budget and `over_budget` is `refuse`.
     """
     budget = Budget(stage.pack.max_tokens, stage.pack.max_patches, context_tokens)
-    key = hash_json([renderer.hash, budget, [_key(row) for row in mix]])
+    key = hash_json([renderer.hash, budget, [_key(row) for row in mix], _SCHEMA.names])
     path = folder / FILE
     found = read_table(path) if path.exists() else None
     if found is None or found.schema.metadata != {b"key": key.encode()}:
@@ -166,6 +169,7 @@ def _examples(
             "record": item.id,
             "example": part,
             "mode": one.mode,
+            "task": record.task,
             "tokens": len(one.ids),
             "patches": sum(plan.patches for plan in one.plans),
             "supervised": sum(one.supervised),
@@ -213,6 +217,7 @@ def _select(mix: Sequence[MixRow], found: pa.Table) -> Lengths:
         row=np.searchsorted(rows, numbers),
         part=np.asarray(kept["example"]),
         modes=tuple(kept["mode"].to_pylist()),
+        tasks=tuple(kept["task"].to_pylist()),
         tokens=np.asarray(kept["tokens"]),
         patches=np.asarray(kept["patches"]),
         supervised=np.asarray(kept["supervised"]),

@@ -5,7 +5,7 @@ selected positions only. Sums, not means, leave here; the caller divides by the 
 tokens of the whole optimizer step, so splitting a step differently changes nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -32,6 +32,10 @@ class Sums(NamedTuple):
     """Over all targets; differentiable."""
     by_example: Float[Tensor, " e"]
     """Over the targets of each example; detached."""
+    chosen: Float[Tensor, " e"]
+    """Over the tokens that choose a mode, of each example; detached."""
+    choices: Float[Tensor, " e"]
+    """How many of these there are."""
 
 
 def token_losses(
@@ -70,11 +74,23 @@ def chunked_losses(
     )
 
 
-def sums(losses: Float[Tensor, " n"], batch: Batch) -> Sums:
-    """Add the losses of one micro-batch up."""
-    examples = len(batch.segments)
-    by_example = losses.new_zeros(examples).index_add(0, batch.owners, losses.detach())
-    return Sums(losses.sum(), by_example)
+def sums(losses: Float[Tensor, " n"], batch: Batch, choices: Sequence[int] = ()) -> Sums:
+    """Add the losses of one micro-batch up.
+
+    Args:
+        losses: of every target.
+        batch: whose targets they are.
+        choices: ids of the tokens that choose a mode, which stand nowhere else.
+    """
+    apart = losses.detach()
+    by_example = losses.new_zeros(len(batch.segments)).index_add(0, batch.owners, apart)
+    ids = torch.tensor(choices, dtype=torch.int64, device=batch.targets.device)
+    chooses = torch.isin(batch.targets, ids)
+    chosen, count = (
+        torch.zeros_like(by_example).index_add(0, batch.owners[chooses], one[chooses])
+        for one in (apart, torch.ones_like(apart))
+    )
+    return Sums(losses.sum(), by_example, chosen, count)
 
 
 def _rounded_losses(

@@ -81,6 +81,11 @@ def deterministic(device: str) -> Iterator[None]:
         torch.utils.deterministic.fill_uninitialized_memory = before_fill
 
 
+def peak_flops(device: str, dtype: str) -> float:
+    """Operations a second of matrix products on this machine, measured now."""
+    return 1e9 * _gflops(device, torch.bfloat16 if dtype == "bfloat16" else torch.float32)
+
+
 def _available() -> list[str]:
     found = [("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())]
     return [*(name for name, there in found if there), "cpu"]

@@ -27,7 +27,7 @@ from pellucid.model import checkpoint as models
 from pellucid.recipe.train import Stage
 from pellucid.store import MixRow, Store, read_mix
 from pellucid.train import checkpoint as checkpoints
-from pellucid.train import table
+from pellucid.train import cost, table
 from pellucid.train.feed import Feed
 from pellucid.train.folder import (
     LOG,
@@ -42,7 +42,7 @@ from pellucid.train.log import JsonLines
 from pellucid.train.lora import adapt, merge
 from pellucid.train.optim import Optimizers, Parameter, freeze, parameters
 from pellucid.train.plan import Cursor, Plan
-from pellucid.train.precision import deterministic
+from pellucid.train.precision import deterministic, peak_flops
 from pellucid.train.ranks import ALONE, Ranks
 from pellucid.train.recompute import recomputing
 from pellucid.train.step import REPRODUCER, Outcome, Stepper
@@ -111,8 +111,9 @@ def train_stage(
         plan = Plan(lengths, stage, seed)
         feed = Feed(lengths, stores, loaded.renderer)
         stepper = Stepper(
-            folder, stage, plan.total, loaded.model, optimizers, lengths, feed, device, dtype, ranks
-        )
+            folder, stage, plan.total, loaded.model, optimizers, lengths, feed, device, dtype,
+            ranks, loaded.renderer.choice_ids,
+        )  # fmt: skip
         with ranks.leader_first():
             held_out = _validation(folder, stage, validation_folder, stores, loaded, device, dtype)
         with deterministic(device), recomputing(loaded.model, recompute):
@@ -186,7 +187,7 @@ def _loop(
     ranks: Ranks,
 ) -> None:
     """The steps that are left, with a checkpoint every so many and at a Ctrl-C."""
-    total = plan.total
+    total, peak = plan.total, peak_flops(stepper.device, stepper.dtype)
     progress = Progress(f"train.{stage.name}", total)
     steps = plan.steps(Cursor(start.epoch, start.window, start.pack), start.step)
     with _book(folder, start, ranks) as book, between_steps() as stop:
@@ -199,7 +200,8 @@ def _loop(
             found = optimizers.state() if due else {}
             if book:
                 book.log.write(outcome.log)
-                book.times.write(_timing(outcome))
+                operations = cost.flops(stepper.model, stage, outcome.work)
+                book.times.write(_timing(outcome, operations / ranks.size / peak))
                 if due:
                     sizes = book.log.sync(), book.times.sync()
                     state = checkpoints.State(start.run, done, *step.after, *sizes)
@@ -234,12 +236,14 @@ def _book(folder: Path, start: checkpoints.State, ranks: Ranks) -> Iterator[_Boo
         yield _Book(log, times)
 
 
-def _timing(outcome: Outcome) -> dict[str, Any]:
-    """What differs from run to run."""
+def _timing(outcome: Outcome, at_peak: float) -> dict[str, Any]:
+    """What differs from run to run; `at_peak` is what its products would take at best."""
     return {
         "step": outcome.log["step"],
         "seconds": outcome.seconds,
         "tokens_per_s": outcome.log["tokens"] / outcome.seconds,
+        "patches_per_s": outcome.log["patches"] / outcome.seconds,
+        "mfu": at_peak / outcome.seconds,
         "data_wait_share": outcome.waited / outcome.seconds,
         "peak_rss_bytes": peak_rss_bytes(),
     }

@@ -7,6 +7,7 @@ nor its gradient.
 
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
@@ -19,6 +20,7 @@ from pellucid.base.paths import write_bytes
 from pellucid.model.vlm import PellucidForConditionalGeneration
 from pellucid.recipe.train import Stage
 from pellucid.train.batch import Batch, collate
+from pellucid.train.cost import Work
 from pellucid.train.feed import Feed
 from pellucid.train.lengths import Lengths
 from pellucid.train.objective import sums, token_losses
@@ -40,6 +42,8 @@ class Outcome(NamedTuple):
     seconds: float
     waited: float
     """Seconds of those in which examples were made."""
+    work: Work
+    """What was in it."""
 
 
 @final
@@ -58,12 +62,14 @@ class Stepper:
         device: str,
         dtype: str,
         ranks: Ranks = ALONE,
+        choices: Sequence[int] = (),
     ) -> None:
         self._folder, self._stage, self._total = folder, stage, total
-        self._model, self._optimizers = model, optimizers
+        self.model, self._optimizers = model, optimizers
         self._lengths, self._feed = lengths, feed
-        self._device, self._dtype, self._ranks = device, dtype, ranks
-        self._modes = np.array(lengths.modes)
+        self.device, self.dtype, self._ranks = device, dtype, ranks
+        self._modes, self._tasks = np.array(lengths.modes), np.array(lengths.tasks)
+        self._choices = choices
         self._opens = np.diff(lengths.row, prepend=-1) > 0  # first example of its record
 
     def step(self, number: int, step: Step) -> Outcome:
@@ -76,17 +82,19 @@ class Stepper:
         members = np.concatenate([np.array(one) for one in step.packs])
         targets = int(self._lengths.supervised[members].sum())
         self._optimizers.zero()
-        by_example, at, waited = torch.zeros(len(members), dtype=torch.float64), 0, 0.0
+        by_example = torch.zeros(3, len(members), dtype=torch.float64)  # see `Sums`
+        at, waited = 0, 0.0
         for index, one in enumerate(step.packs):
             stop = at + len(one)
             if self._ranks.owns(index):
                 began = time.perf_counter()
                 batch = self._batch(one)
                 waited += time.perf_counter() - began
-                found = sums(token_losses(self._model, batch, self._dtype), batch)
+                losses = token_losses(self.model, batch, self.dtype)
+                found = sums(losses, batch, self._choices)
                 if found.loss.requires_grad:  # text alone does not reach a projector or tower
                     (found.loss / targets).backward()
-                by_example[at:stop] = found.by_example
+                by_example[:, at:stop] = torch.stack(list(found[1:]))
             at = stop
         self._ranks.add([by_example])
         self._optimizers.sum_gradients()
@@ -96,28 +104,40 @@ class Stepper:
             self._stop(log, members)
         log["lr"] = self._optimizers.set_factor(factor(self._stage.schedule, number, self._total))
         self._optimizers.step()
-        return Outcome(log, time.perf_counter() - start, waited)
+        return Outcome(log, time.perf_counter() - start, waited, self._work(members))
+
+    def _work(self, members: np.ndarray) -> Work:
+        tokens, patches, supervised = (
+            column[members].astype(float)
+            for column in (self._lengths.tokens, self._lengths.patches, self._lengths.supervised)
+        )
+        pairs = float((tokens**2).sum() / 2), float((patches**2).sum())
+        return Work(float(tokens.sum()), float(supervised.sum()), float(patches.sum()), *pairs)
 
     def _batch(self, one: Pack) -> Batch:
-        batch = collate([self._feed.example(index) for index in one], self._device)
+        batch = collate([self._feed.example(index) for index in one], self.device)
         promised = int(self._lengths.supervised[list(one)].sum())
         assert len(batch.targets) == promised, f"{len(batch.targets)} targets, {promised} promised"
         return batch
 
     def _log(
-        self, number: int, step: Step, members: np.ndarray, losses: np.ndarray, norms: Norms
+        self,
+        number: int,
+        step: Step,
+        members: np.ndarray,
+        by_example: np.ndarray,
+        norms: Norms,
     ) -> dict[str, Any]:
         lengths = self._lengths
-        counts, modes = lengths.supervised[members], self._modes[members]
+        counts, (losses, chosen, choices) = lengths.supervised[members], by_example
         tokens = int(lengths.tokens[members].sum())
         return {
             "step": number,
             "epoch": step.epoch,
             "loss": float(losses.sum() / counts.sum()),
-            "loss_by_mode": {
-                str(mode): float(losses[modes == mode].sum() / counts[modes == mode].sum())
-                for mode in np.unique(modes)
-            },
+            "loss_by_mode": _means(losses, counts, self._modes[members]),
+            "loss_by_task": _means(losses, counts, self._tasks[members]),
+            "loss_of_choice": float(chosen.sum() / choices.sum()) if choices.any() else None,
             "grad_norm": norms.total,
             "grad_norm_by_module": norms.by_module,
             "records": int(self._opens[members].sum()),
@@ -135,7 +155,7 @@ class Stepper:
         self._ranks.wait()  # nobody leaves before all have seen it
         records = [self._lengths.records[int(row)] for row in rows]
         told = {key: repr(value) for key, value in log.items()}
-        seen = {"stage": self._stage.model_dump(mode="json"), "dtype": self._dtype, "step": told}
+        seen = {"stage": self._stage.model_dump(mode="json"), "dtype": self.dtype, "step": told}
         if self._ranks.leads:
             write_bytes(self._folder / REPRODUCER, canonical_json({**seen, "records": records}))
         what = "loss" if not math.isfinite(log["loss"]) else "grad_norm"
@@ -146,3 +166,11 @@ class Stepper:
         )
         fix = "lower the rates, lengthen the warm-up, or use dtype float32"
         raise UserError(Problem(f"train.{self._stage.name}.{what}", log[what], rule, fix))
+
+
+def _means(losses: np.ndarray, counts: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Mean loss of a target, by label."""
+    return {
+        str(label): float(losses[labels == label].sum() / counts[labels == label].sum())
+        for label in np.unique(labels)
+    }

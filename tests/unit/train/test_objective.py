@@ -126,6 +126,22 @@ def test_sums_by_example(loaded, examples) -> None:
     assert found.loss.item() == pytest.approx(sum(expected), rel=1e-5)
 
 
+def test_the_loss_of_the_mode_is_that_of_its_token(loaded, examples) -> None:
+    """By hand: the losses of targets that are `<think>` or `<nothink>`, example by example."""
+    batch, ids = collate(examples, "cpu"), loaded.renderer.choice_ids
+    with torch.no_grad():
+        losses = token_losses(loaded.model, batch, "float32")
+        found = sums(losses, batch, ids)
+    wanted, count = [0.0] * len(examples), [0] * len(examples)
+    for loss, target, owner in zip(losses, batch.targets, batch.owners, strict=True):
+        if int(target) in ids:
+            wanted[int(owner)] += float(loss)
+            count[int(owner)] += 1
+    assert found.chosen.tolist() == pytest.approx(wanted) and found.choices.tolist() == count
+    assert sum(count) >= len(examples) and float(found.chosen.sum()) > 0
+    assert not sums(losses, batch).choices.any()
+
+
 def test_bfloat16_computes_the_forward_pass_and_keeps_float32_gradients(loaded, examples) -> None:
     batch = collate(examples, "cpu")
     loaded.model.zero_grad()

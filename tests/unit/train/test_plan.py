@@ -30,6 +30,7 @@ def lengths(draw) -> dict:
         row=np.repeat(np.arange(len(parts)), parts),
         part=np.concatenate([np.arange(one) for one in parts]),
         modes=("nothink",) * count,
+        tasks=("t",) * count,
         tokens=np.array(tokens),
         patches=np.array(patches),
         supervised=np.ones(count, dtype=int),
@@ -58,8 +59,7 @@ def test_a_stage_of_so_many_steps_goes_on_where_its_epochs_end(fields, stage, se
     """The steps of epoch after epoch, until there are so many; from any step on the same."""
     index = Lengths(**fields)
     once = stage.model_copy(update={"epochs": 1})
-    per_epoch = Plan(index, once, seed).total
-    long = Plan(index, stage.model_copy(update={"epochs": most // per_epoch + 1}), seed)
+    long = Plan(index, stage.model_copy(update={"epochs": most}), seed)  # a step each, or more
     plan = Plan(index, once.model_copy(update={"max_steps": most}), seed)
     steps = list(plan.steps(plan.start))
     assert len(steps) == plan.total == most
@@ -142,6 +142,7 @@ def test_seeds_and_epochs_give_other_batches() -> None:
         row=np.arange(count),
         part=np.zeros(count, dtype=int),
         modes=("nothink",) * count,
+        tasks=("t",) * count,
         tokens=np.full(count, 10),
         patches=np.zeros(count, dtype=int),
         supervised=np.ones(count, dtype=int),
@@ -173,6 +174,7 @@ def test_a_window_never_reaches_into_the_next_step(records: int) -> None:
         row=np.arange(20),
         part=np.zeros(20, dtype=int),
         modes=("nothink",) * 20,
+        tasks=("t",) * 20,
         tokens=np.full(20, 10),
         patches=np.zeros(20, dtype=int),
         supervised=np.ones(20, dtype=int),

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pellucid.recipe.train import AdamW, Lora, LoraModules, Muon, Pack, StageValidation
+from pellucid.recipe.train import AdamW, DecoderLora, LoraModules, Muon, Pack, StageValidation
 from pellucid.store import MixRow, write_mix
 from pellucid.train.ranks import ALONE
 from pellucid.train.stage import train_stage
@@ -26,7 +26,8 @@ VARIANTS = {
     "muon": {"optimizer": Muon(), "batch_records": None, "batch_tokens": 150, "pack": SMALL},
     "one pack": {"batch_records": 2, "pack": Pack(max_tokens=250, max_patches=60)},
     "adapters": {
-        "lora": LoraModules(decoder=Lora(rank=2, alpha=4)), "optimizer": AdamW(), "pack": SMALL,
+        "lora": LoraModules(decoder=DecoderLora(rank=2, alpha=4)), "optimizer": AdamW(),
+        "pack": SMALL,
     },
     "sharded": {"optimizer": Muon(), "pack": SMALL},
     "sharded adamw": {"optimizer": AdamW(weight_decay=0.1), "pack": SMALL},

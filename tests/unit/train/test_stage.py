@@ -208,12 +208,17 @@ def test_the_log_says_what_was_done(world, stage, tmp_path) -> None:
         parts = row["grad_norm_by_module"].values()
         assert row["grad_norm"] == pytest.approx(sum(part**2 for part in parts) ** 0.5, rel=1e-5)
         assert row["occupancy"] == row["tokens"] / row["packs"] / 120
-        low, high = min(row["loss_by_mode"].values()), max(row["loss_by_mode"].values())
-        assert low <= row["loss"] <= high
+        for split in ("loss_by_mode", "loss_by_task"):
+            low, high = min(row[split].values()), max(row[split].values())
+            assert low <= row["loss"] <= high
+        assert row["loss_by_task"].keys() <= {record.task for record in world.records}
+        assert row["loss_of_choice"] > 0
     timing = json.loads((tmp_path / "timing/steps.jsonl").read_text().splitlines()[0])
     assert timing.keys() == {
-        "step", "seconds", "tokens_per_s", "data_wait_share", "peak_rss_bytes",
+        "step", "seconds", "tokens_per_s", "patches_per_s", "mfu", "data_wait_share",
+        "peak_rss_bytes",
     }  # fmt: skip
+    assert 0 < timing["mfu"] < 1.5
     assert 0 < timing["data_wait_share"] < 1
 
 

@@ -81,6 +81,9 @@ def read(folder: Path, fields: Mapping[str, Any]) -> Published:
         DiskError: a file cannot be read.
     """
     layout = LAYOUTS[fields["model_type"]]
+    if any(depth > LAYERS for depth in _depths(fields)):
+        rule, fix = f"has more than {LAYERS} layers", "fetch the folder again"
+        raise UserError(Problem("checkpoint", str(folder / "config.json"), rule, fix))
     renderer = layout.renderer(folder, fields)
     try:
         config = layout.config(fields, renderer.image_id)
@@ -92,10 +95,6 @@ def read(folder: Path, fields: Mapping[str, Any]) -> Published:
         rule = f"cuts patches of {renderer.patch_px} pixels"
         fix = f"config.json gives the tower patches of {config.vision_config.patch_size}"
         raise UserError(Problem("checkpoint", str(folder), rule, fix))
-    deepest = max(config.vision_config.num_hidden_layers, config.text_config.num_hidden_layers)
-    if deepest > LAYERS:
-        rule, fix = f"has more than {LAYERS} layers", "fetch the folder again"
-        raise UserError(Problem("checkpoint", str(folder / "config.json"), rule, fix))
     if renderer.tokenizer.size > config.text_config.vocab_size:
         rule = f"has ids up to {renderer.tokenizer.size - 1}"
         fix = f"config.json gives the embedding {config.text_config.vocab_size} rows"
@@ -103,6 +102,15 @@ def read(folder: Path, fields: Mapping[str, Any]) -> Published:
     config.text_config.eos_token_id = renderer.end_id
     config.text_config.pad_token_id = renderer.pad_id
     return Published(config, renderer, _Renamed(Shards(folder), layout, config))
+
+
+def _depths(fields: Mapping[str, Any]) -> Iterator[float]:
+    """Numbers of layers that a configuration names."""
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            yield from _depths(value)
+        elif name in ("num_hidden_layers", "depth") and isinstance(value, int | float):
+            yield value
 
 
 def write_like(

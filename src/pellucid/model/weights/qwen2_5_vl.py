@@ -76,6 +76,8 @@ def config(fields: Mapping[str, Any], image_token_id: int) -> PellucidConfig:
     turned = text.rope_parameters
     head = text.hidden_size // text.num_attention_heads
     told = {
+        "rope_type": (turned["rope_type"], "default"),
+        "vision_config.out_hidden_size": (vision.out_hidden_size, text.hidden_size),
         "rope_theta": (fields.get("rope_theta", turned["rope_theta"]), turned["rope_theta"]),
         "twice the sum of mrope_section": (2 * sum(turned.get("mrope_section", ())), head),
         "the smallest of mrope_section": (min(turned.get("mrope_section", (0,))) >= 0, True),
@@ -88,10 +90,8 @@ def config(fields: Mapping[str, Any], image_token_id: int) -> PellucidConfig:
         "vision_config.temporal_patch_size": (vision.temporal_patch_size, 2),
         "use_sliding_window": (text.use_sliding_window, False),
         "attention_dropout": (text.attention_dropout, 0.0),
-        "rope_type": (turned["rope_type"], "default"),
         "vision_config.spatial_merge_size": (vision.spatial_merge_size, 2),
         "vision_config.in_channels": (vision.in_channels, 3),
-        "vision_config.out_hidden_size": (vision.out_hidden_size, text.hidden_size),
         "image_token_id": (read.image_token_id, image_token_id),
     }
     for name, (found, wanted) in told.items():
@@ -202,7 +202,8 @@ def _images(folder: Path) -> tuple[Qwen2VlImages, int]:
             if fields.get(name, usual) != usual:
                 raise ValueError(f"{name} is {fields[name]!r}, not {usual!r}")
     except (KeyError, TypeError, ValueError, AttributeError, ValidationError) as error:
-        rule = f"says no image rule of this family: {type(error).__name__}: {error}"
+        said = " ".join(str(error).split())[:_SHOWN]
+        rule = f"says no image rule of this family: {type(error).__name__}: {said}"
         raise UserError(Problem(str(at), at.name, rule, "fetch the folder again")) from error
     return images, patch_px
 

@@ -361,7 +361,10 @@ def test_stale_weights_are_neither_read_nor_copied(published, loaded, tmp_path):
 
 def test_another_model_is_not_written_into_it(published, loaded, model, renderer, tmp_path):
     own = checkpoint.Loaded(model, renderer)
-    with pytest.raises(UserError, match="has another conversation format and another vision tower"):
+    with pytest.raises(
+        UserError,
+        match="has another conversation format and another image rule and another vision tower",
+    ):
         checkpoint.save_like(own, published.folder, tmp_path / "other")
     checkpoint.save(model, renderer, tmp_path / "ours")
     with pytest.raises(UserError, match="is in no published layout"):
