@@ -189,6 +189,9 @@ def main() -> None:
         folder = Path(name)
         python = environment(asked.peer, folder)
         stock_qwen.write(folder / "model", **SIZES)
+        rule = folder / "model/preprocessor_config.json"
+        held = json.loads(rule.read_text())
+        rule.write_text(json.dumps({**held, "max_pixels": 28 * 28 * 1024}))
         rows = records(folder / "data")
         (folder / "rows.json").write_text(json.dumps([row.id for row in rows]))
         per_token, mean, longest = hand_over(folder, rows)
@@ -199,6 +202,7 @@ def main() -> None:
             own.append(ours(folder))
             for setting in PEERS:
                 told = peer(python, folder, *setting)
+                print(f"  {setting}: {told}, ours {own[-1]}", file=sys.stderr, flush=True)
                 if isinstance(told, str):
                     print(f"{setting}: {told}")
                 else:
