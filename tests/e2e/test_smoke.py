@@ -84,6 +84,37 @@ def test_an_edited_mix_reruns_what_it_feeds_and_nothing_else(smoke: Path) -> Non
     assert rerun == ["mix.prompts", "rl", "eval.rl", "release"]
 
 
+def test_the_plan_of_a_made_mix_is_what_the_stages_did(smoke: Path) -> None:
+    """Records, tokens, patches, packs and steps of the plan, against the stages' own logs."""
+    stages = told("plan", "smoke", "--home", smoke, "--json")["stages"]
+    assert [one["stage"] for one in stages] == ["align", "instruct", "long"]
+    tree = json.loads((smoke / "smoke/run.json").read_text())
+    folders = {job["name"]: smoke / "artifacts" / job["artifact"] for job in tree["jobs"]}
+    for one in stages:
+        lines = (folders[f"train.{one['stage']}"] / "log.jsonl").read_text().splitlines()
+        log, counts = [json.loads(line) for line in lines], one["counts"]
+        for name in ("records", "tokens", "supervised", "patches", "packs"):
+            assert counts[name] == sum(row[name] for row in log), (one["stage"], name)
+        if one["stage"] != "long":  # whose steps are of so many tokens, which packs do not fill
+            assert -(-one["steps"] // 1) == len(log)
+        assert counts["source"] == "the mix" and one["flops"] > 0
+        weights = (folders[f"train.{one['stage']}"] / "checkpoint/model.safetensors").stat().st_size
+        assert one["checkpoint_bytes"] == pytest.approx(weights, rel=0.02)
+
+
+def test_measuring_leaves_nothing_behind(smoke: Path, tmp_path: Path) -> None:
+    """`plan --measure` does the first steps and forgets them; without a mix it says what to do."""
+    before = sorted(path for path in smoke.rglob("*") if path.is_file())
+    found = told("plan", "smoke", "--home", smoke, "--measure", "--json")
+    assert found["measured"].keys() == {"align", "instruct", "long"}
+    for one in found["measured"].values():
+        assert 0 < one["seconds"] < 600 and one["bytes"] > 0 and one["steps"] >= 1
+    assert sorted(path for path in smoke.rglob("*") if path.is_file()) == before
+    done = pellucid("plan", "smoke", "--home", tmp_path / "none", "--measure")
+    assert done.returncode == 2
+    assert "--measure='align' needs mix.captions and init; run --only data" in done.stderr
+
+
 def test_only_without_its_parents_is_refused(tmp_path: Path) -> None:
     done = pellucid("run", "smoke", "--home", tmp_path / "r", "--only", "rl")
     assert done.returncode == 2

@@ -317,11 +317,11 @@ def _measured(
     if len(rows) > SAMPLE:
         taken = [rows[at] for at in sorted(order.window(0, SAMPLE, len(rows), 0, 0))]
     works, seen = _packs(stage, taken, store_of(artifacts), renderer)
-    scale = entries / max(seen, 1)
+    scale = entries / sum(row.repeat for row in taken)
     total = {name: scale * sum(getattr(one, name) for one in works) for name in _FIELDS}
     told = "the mix" if len(taken) == len(rows) else f"{len(taken):,} records of the mix"
     return Counts(
-        records=entries,
+        records=round(scale * seen),  # what does not fit is left out
         packs=scale * len(works),
         occupancy=occupancy(
             sum(int(one.tokens) for one in works), len(works), stage.pack.max_tokens
