@@ -129,15 +129,19 @@ class Renderer:
             self.system, self.keep_thinking,
         )  # fmt: skip
 
-    def within(self, tokens: int) -> "Renderer":
+    def within(self, tokens: int, field: str = "model.max_image_tokens") -> "Renderer":
         """The same with at most so many tokens of an image.
+
+        Args:
+            tokens: how many.
+            field: of the recipe that asks for it, for the message.
 
         Raises:
             UserError: its image strategy has no one budget to lower.
         """
         if not isinstance(self.images, DynamicImages | Qwen2VlImages):
-            rule, fix = "cannot be lowered for this image strategy", "leave it out"
-            raise UserError(Problem("model.max_image_tokens", tokens, rule, fix))
+            rule = f"cannot lower the budget of {self.images.kind}"
+            raise UserError(Problem(field, tokens, rule, "leave it out, or drop what does not fit"))
         return Renderer(
             self.tokenizer, self.format, self.images.limited(tokens, self.patch_px), self.patch_px,
             self.system, self.keep_thinking,

@@ -103,8 +103,10 @@ class Pack(Options):
     """Most image patches in one pack."""
     window_records: int = Field(512, ge=1)
     """Records of the global order that are packed together (best-fit decreasing)."""
-    over_budget: Literal["refuse", "drop"] = "drop"
-    """What a record over budget does; a dropped one is counted with its reason."""
+    over_budget: Literal["refuse", "drop", "downscale"] = "drop"
+    """What a record over budget does: stop the stage, be left out and counted with its reason, or
+    have its images scaled down until it fits, and be counted (left out if they would get under 16
+    tokens)."""
 
 
 class StageValidation(Options):

@@ -19,17 +19,25 @@ class Feed:
 
     def __init__(self, lengths: Lengths, stores: Store, renderer: Renderer) -> None:
         self._lengths, self._stores, self._renderer = lengths, stores, renderer
-        self._processor = Processor(renderer)
+        self._processors: dict[int | None, Processor] = {None: Processor(renderer)}
 
     def example(self, index: int) -> Example:
         """The example at `index` of the length index, with its promised length."""
         lengths = self._lengths
         row = int(lengths.row[index])
         record = self._stores.get(lengths.records[row])
-        rendered = self._renderer.examples(record, lengths.overrides[row])
+        processor = self._processor(lengths.image_tokens[index])
+        rendered = processor.renderer.examples(record, lengths.overrides[row])
         images = [self._stores.image(image.sha256) for image in record.images]
-        example = self._processor.example(rendered[int(lengths.part[index])], images)
+        example = processor.example(rendered[int(lengths.part[index])], images)
         promised = int(lengths.tokens[index]), int(lengths.patches[index])
         found = len(example.ids), len(example.patches)
         assert found == promised, f"record {record.id}: (tokens, patches) {found}, not {promised}"
         return example
+
+    def _processor(self, image_tokens: int | None) -> Processor:
+        """That of the model, or one with a smaller budget of images."""
+        if image_tokens is not None and image_tokens not in self._processors:
+            smaller = self._renderer.within(image_tokens, "pack.over_budget")
+            self._processors[image_tokens] = Processor(smaller)
+        return self._processors[image_tokens]

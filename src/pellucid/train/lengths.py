@@ -5,8 +5,9 @@ and what does not fit is refused or left out, with its reason, before training s
 
     lengths.parquet   a row per example of every row of the mix that has any
     dropped.jsonl     a row per row of the mix that is not trained on
+    shrunk.jsonl      a row per row whose images are scaled down to fit (`over_budget: downscale`)
 
-Leaves out on purpose: shrinking an image that does not fit (`model.images.max_patches` does that).
+Leaves out on purpose: cutting text.
 """
 
 import json
@@ -29,6 +30,9 @@ from pellucid.store.mixes import MixMode
 
 FILE = "lengths.parquet"
 DROPPED = "dropped.jsonl"
+SHRUNK = "shrunk.jsonl"
+SMALLEST = 16
+"""Tokens under which a picture is not scaled down: its record is left out instead."""
 
 _SCHEMA = pa.schema(
     [
@@ -40,6 +44,7 @@ _SCHEMA = pa.schema(
         ("tokens", pa.int64()),
         ("patches", pa.int64()),
         ("supervised", pa.int64()),
+        ("image_tokens", pa.int64()),
         ("kept", pa.bool_()),
     ]
 )
@@ -71,6 +76,8 @@ class Lengths:
     """(examples,)"""
     supervised: np.ndarray
     """(examples,) Number of targets; at least 1, as the renderer shows no example without."""
+    image_tokens: tuple[int | None, ...]
+    """What the largest image of an example is scaled down to; None for the model's own budget."""
 
     def examples_of(self, row: int) -> range:
         """The examples of a row."""
@@ -124,11 +131,13 @@ def index_lengths(
             over budget and `over_budget` is `refuse`.
     """
     budget = Budget(stage.pack.max_tokens, stage.pack.max_patches, context_tokens)
-    key = hash_json([renderer.hash, budget, [_key(row) for row in mix], _SCHEMA.names])
+    shrinks = stage.pack.over_budget == "downscale"
+    told = [renderer.hash, budget, [_key(row) for row in mix], _SCHEMA.names, shrinks]
+    key = hash_json(told)
     path = folder / FILE
     found = read_table(path) if path.exists() else None
     if found is None or found.schema.metadata != {b"key": key.encode()}:
-        found = _measure(folder, mix, stores, renderer, budget)
+        found = _measure(folder, mix, stores, renderer, budget, shrinks)
         write_table(path, found.replace_schema_metadata({"key": key}))
     dropped = [json.loads(line) for line in (folder / DROPPED).read_text("utf-8").splitlines()]
     refuse_unfit(stage, found, dropped)
@@ -136,26 +145,62 @@ def index_lengths(
 
 
 def _measure(
-    folder: Path, mix: Sequence[MixRow], stores: Store, renderer: Renderer, budget: Budget
+    folder: Path,
+    mix: Sequence[MixRow],
+    stores: Store,
+    renderer: Renderer,
+    budget: Budget,
+    shrinks: bool,
 ) -> pa.Table:
-    """Render every row; write down what is left out."""
+    """Render every row; write down what is left out, and what is scaled down."""
     rows: list[dict[str, Any]] = []
     dropped: list[dict[str, Any]] = []
+    shrunk: list[dict[str, Any]] = []
     for number, item in enumerate(mix):
         examples = list(_examples(number, item, stores, renderer))
         reasons = [budget.exceeded(one["tokens"], one["patches"]) for one in examples]
         over = next(filter(None, reasons), "")
+        if over and shrinks and (most := _image_budget(item, stores, renderer, budget)):
+            shrunk.append({"row": number, "record": item.id, "image_tokens": most, "reason": over})
+            smaller = renderer.within(most, "pack.over_budget")
+            examples = list(_examples(number, item, stores, smaller, most))
+            over = ""
         rows += [{**one, "kept": not over} for one in examples]
         if over or not examples:
             why = {"over_budget": bool(over), "reason": over or "nothing is supervised"}
             dropped.append({"row": number, "record": item.id, **why})
-    lines = [json.dumps(one, ensure_ascii=False) + "\n" for one in dropped]
-    write_text(folder / DROPPED, "".join(lines))
+    for name, found in ((DROPPED, dropped), (SHRUNK, shrunk)):
+        lines = [json.dumps(one, ensure_ascii=False) + "\n" for one in found]
+        write_text(folder / name, "".join(lines))
     return pa.Table.from_pylist(rows, schema=_SCHEMA)
 
 
+def _image_budget(item: MixRow, stores: Store, renderer: Renderer, budget: Budget) -> int:
+    """Most tokens that an image may have for every example of a row to fit; 0 for none."""
+    found = []
+    for one in renderer.examples(stores.get(item.id), item.mode):
+        sizes = [plan.tokens for plan in one.plans]
+        room = min(budget.max_tokens, budget.context_tokens) - (len(one.ids) - sum(sizes))
+        room = min(room, budget.max_patches // renderer.images.patches_per_token)
+        fits = (
+            most for most in range(max(sizes, default=0), 0, -1) if _filled(sizes, most) <= room
+        )
+        found.append(next(fits, 0))
+    least = min(found, default=0)
+    return least if least >= SMALLEST else 0
+
+
+def _filled(sizes: Sequence[int], most: int) -> int:
+    """Tokens of images that have no more than so many each."""
+    return sum(min(size, most) for size in sizes)
+
+
 def _examples(
-    number: int, item: MixRow, stores: Store, renderer: Renderer
+    number: int,
+    item: MixRow,
+    stores: Store,
+    renderer: Renderer,
+    image_tokens: int | None = None,
 ) -> Iterator[dict[str, Any]]:
     record = stores.get(item.id)
     try:
@@ -173,6 +218,7 @@ def _examples(
             "tokens": len(one.ids),
             "patches": sum(plan.patches for plan in one.plans),
             "supervised": sum(one.supervised),
+            "image_tokens": image_tokens,
         }
 
 
@@ -221,6 +267,7 @@ def _select(mix: Sequence[MixRow], found: pa.Table) -> Lengths:
         tokens=np.asarray(kept["tokens"]),
         patches=np.asarray(kept["patches"]),
         supervised=np.asarray(kept["supervised"]),
+        image_tokens=tuple(kept["image_tokens"].to_pylist()),
     )
 
 

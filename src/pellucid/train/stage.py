@@ -2,7 +2,8 @@
 
     checkpoint/         the model, in Hugging Face layout
     log.jsonl           one line per step, the same in every run of the recipe
-    lengths.parquet     what every record of the mix costs; dropped.jsonl: what is left out, and why
+    lengths.parquet     what every record of the mix costs; dropped.jsonl, shrunk.jsonl: what is left
+                        out, and whose images are scaled down, and why
     parameters.json     what is trained, at which rate
     timing/steps.jsonl  seconds, tokens per second, memory, share of time spent making examples
 
@@ -134,9 +135,11 @@ def _index(
 def _tell(lengths: Lengths, mix: tuple[MixRow, ...]) -> None:
     """A line that says what the length index holds."""
     tokens, supervised = int(lengths.tokens.sum()), int(lengths.supervised.sum())
+    shrunk = sum(most is not None for most in lengths.image_tokens)
     print(
         f"  {len(lengths.records)} of {len(mix)} records, {len(lengths.row)} examples, "
-        f"{tokens} tokens, {100 * supervised / tokens:.1f} % supervised",
+        f"{tokens} tokens, {100 * supervised / tokens:.1f} % supervised"
+        + (f", {shrunk} examples with images scaled down" if shrunk else ""),
         file=sys.stderr,
     )
 

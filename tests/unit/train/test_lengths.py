@@ -1,18 +1,29 @@
 """The length index: true to the examples, kept between tries, and firm about what cannot work."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from PIL import Image
 
 from pellucid.base.errors import UserError
 from pellucid.model.processor import Processor
 from pellucid.prompt.render import Renderer
+from pellucid.recipe.model import DynamicImages
 from pellucid.recipe.train import Pack
-from pellucid.schema.record import Source, Turn, assistant, make_record, user
+from pellucid.schema.record import Part, Source, Turn, assistant, make_record, user
 from pellucid.store import MixRow, Store, Writer, read_mix
-from pellucid.train.lengths import DROPPED, FILE, Lengths, index_lengths, refuse_unfit
+from pellucid.train.feed import Feed
+from pellucid.train.lengths import (
+    DROPPED,
+    FILE,
+    SHRUNK,
+    Lengths,
+    index_lengths,
+    refuse_unfit,
+)
 
 
 @pytest.fixture
@@ -104,6 +115,70 @@ def test_over_budget_is_dropped_whole_and_written_down(world, index, tmp_path) -
     assert all(one["over_budget"] for one in left_out)
     assert all("patches > pack.max_patches 5" in one["reason"] for one in left_out)
     assert found.patches.max() <= 5
+
+
+def pictured(folder: Path, *sizes: list[tuple[int, int]]) -> tuple[Store, list[MixRow]]:
+    """A store of records with pictures of these sizes, and a mix of them."""
+    from pellucid import store
+
+    writer, records = Writer(folder), []
+    for row, shown in enumerate(sizes):
+        images = []
+        for width, height in shown:
+            file = BytesIO()
+            Image.effect_noise((width, height), 90).convert("RGB").save(file, "PNG")
+            images.append(writer.image(file.getvalue()))
+        parts = (*(Part("image", image=at) for at in range(len(shown))), Part("text", "Why?"))
+        turns = (Turn("user", parts), assistant("So."))
+        source = Source("extra", "train", row, "CC0-1.0")
+        records.append(
+            make_record(
+                messages=turns,
+                images=tuple(images),
+                answer=None,
+                task="t",
+                domain="d",
+                source=source,
+            )  # fmt: skip
+        )
+    writer.shard("a", records)
+    writer.finish()
+    return store.open(folder), [MixRow(record.id, 1, "as_is") for record in records]
+
+
+def test_images_are_scaled_down_until_their_record_fits(world, stage, tmp_path) -> None:
+    """The largest first, no more than needed, no word lost; the feed makes what is said."""
+    known = Renderer.load(world.model)
+    images = DynamicImages(min_patches=4, max_patches=100)
+    renderer = Renderer(known.tokenizer, known.format, images, 16)
+    large, small = (160, 160), (48, 48)  # 100 patches and 9
+    stores, mix = pictured(tmp_path / "data", [large], [large, small], [small], [large] * 5)
+
+    def measured(name: str, **budget) -> Lengths:
+        (tmp_path / name).mkdir()
+        made = stage(pack=Pack(**budget))
+        return index_lengths(tmp_path / name, made, mix, stores, renderer, 4096)
+
+    plain = measured("plain", max_tokens=4096, max_patches=4096)
+    assert plain.patches.tolist() == [100, 109, 9, 500]
+    found = measured("tight", max_tokens=4096, max_patches=70, over_budget="downscale")
+    assert found.image_tokens == (70, 61, None), "five pictures of 14 tokens would show nothing"
+    assert found.records == plain.records[:3] and (found.patches <= 70).all()
+    assert found.patches.tolist() == [64, 49 + 9, 9], "squares of 8 and of 7"
+    assert (found.tokens - found.patches).tolist() == (plain.tokens - plain.patches).tolist()[:3]
+    (left_out,) = dropped(tmp_path / "tight")
+    assert left_out["record"] == mix[3].id and "patches > pack.max_patches" in left_out["reason"]
+    told = [json.loads(line) for line in (tmp_path / "tight" / SHRUNK).read_text().splitlines()]
+    assert [(one["record"], one["image_tokens"]) for one in told] == [
+        (mix[0].id, 70), (mix[1].id, 61)
+    ]  # fmt: skip
+    feed = Feed(found, stores, renderer)
+    for at in range(3):
+        made = feed.example(at)  # which checks the lengths that the index promised
+        assert made.grids.prod(1).sum() == found.patches[at]
+    by_tokens = measured("tokens", max_tokens=50, max_patches=4096, over_budget="downscale")
+    assert by_tokens.tokens.max() <= 50 and len(by_tokens.records) == 3
+    assert len(measured("drop", max_tokens=4096, max_patches=70).records) == 1
 
 
 def test_the_context_is_a_budget_too(index, tmp_path) -> None:

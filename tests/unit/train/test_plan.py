@@ -34,6 +34,7 @@ def lengths(draw) -> dict:
         tokens=np.array(tokens),
         patches=np.array(patches),
         supervised=np.ones(count, dtype=int),
+        image_tokens=(None,) * count,
     )
 
 
@@ -146,6 +147,7 @@ def test_seeds_and_epochs_give_other_batches() -> None:
         tokens=np.full(count, 10),
         patches=np.zeros(count, dtype=int),
         supervised=np.ones(count, dtype=int),
+        image_tokens=(None,) * count,
     )
     stage = Stage(
         name="s",
@@ -178,6 +180,7 @@ def test_a_window_never_reaches_into_the_next_step(records: int) -> None:
         tokens=np.full(20, 10),
         patches=np.zeros(20, dtype=int),
         supervised=np.ones(20, dtype=int),
+        image_tokens=(None,) * 20,
     )
     stage = Stage(
         name="s",
