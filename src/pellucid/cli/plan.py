@@ -1,7 +1,7 @@
 """`pellucid plan`: what a run would do and what it would take, without doing it."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,7 +19,7 @@ Devices = Annotated[
     int, typer.Option("--devices", min=1, help="How many devices would train together.")
 ]
 On = Annotated[
-    str | None, typer.Option("--on", help="What they are: a100, b200, h100, h200, l40s.")
+    str | None, typer.Option("--on", help="What they are: a100, a800, b200, h100, h200, l40s.")
 ]
 
 
@@ -49,7 +49,7 @@ def plan(
     device = device_named(on) if on else None
     found = preview(load(recipe, set_ or ()), home, devices, measure)
     if json_:
-        stages = [one.as_dict() for one in found.stages]
+        stages = [{**one.as_dict(), "on": _on(one, devices, device, on)} for one in found.stages]
         jobs = [row._asdict() for row in found.jobs]
         measured = {name: one._asdict() for name, one in found.measured.items()}
         whole = {"jobs": jobs, "missing": found.missing, "stages": stages, "measured": measured}
@@ -63,6 +63,18 @@ def plan(
         if one := found.measured.get(stage.stage):
             told = f"{_hours(one.seconds / 3600)} here, and {_bytes(one.bytes)}"
             print_wrapped("  measured   ", f"{told}, from {one.steps} steps")
+
+
+def _on(
+    stage: "Estimate", devices: int, device: "Device | None", on: str | None
+) -> dict[str, Any] | None:
+    """Time and room on the devices that were named."""
+    if device is None:
+        return None
+    rate = devices * device.flops * UTILISATION
+    fits = {name: found["total"] <= device.bytes for name, found in stage.memory.items()}
+    seconds = None if stage.flops is None else stage.flops / rate
+    return {"device": on, "devices": devices, "seconds": seconds, "fits": fits}
 
 
 def _print_jobs(found: "Preview") -> None:
@@ -85,6 +97,8 @@ def _lines(
     else:
         steps = "steps unknown" if stage.steps is None else f"{stage.steps:,.0f} steps"
         told = f"{counts.records:,} records a pass ({counts.source}), {steps} of {stage.per_step}"
+        if counts.dropped:
+            told += f"; {counts.dropped:,.0f} more do not fit and are left out"
         yield f"train.{stage.stage}:", told
     if counts.tokens is not None:
         mean = counts.tokens / max(counts.records, 1)
@@ -97,10 +111,14 @@ def _lines(
         whole = sum(one["all"] for one in stage.parameters.values())
         parts = ", ".join(f"{name} {_short(count)}" for name, count in trained.items())
         yield "  trained    ", f"{parts} of {_short(whole)}; a checkpoint is {_bytes(4 * whole)}"
+    if not stage.parameters:
+        yield "  model      ", "not here yet, so its parameters, memory and operations are unknown"
     if stage.flops is not None:
         told = f"{stage.flops:.2g} floating-point operations"
+        if counts.supervised is None:
+            told += ", all records of the mean length and every token learnt"
         if counts.patches is None:
-            told += ", the tower's not counted (nobody says how many patches)"
+            told += "; the tower's not counted (nobody says how many patches)"
         if device is not None:
             hours = stage.flops / (devices * device.flops * UTILISATION) / 3600
             told += f"; {_hours(hours)} on {devices} {on} at {UTILISATION:.0%} of its figure"
@@ -144,9 +162,11 @@ def _bytes(count: float) -> str:
 def _hours(hours: float) -> str:
     """A time for people.
 
-    >>> _hours(50), _hours(1.5), _hours(0.01)
-    ('2.1 days', '1.5 hours', '36 s')
+    >>> _hours(50), _hours(1.5), _hours(0.01), _hours(0.0001)
+    ('2.1 days', '1.5 hours', '36 s', '0.36 s')
     """
     if hours >= 48:
         return f"{hours / 24:.1f} days"
-    return f"{hours:.1f} hours" if hours >= 1 else f"{3600 * hours:.0f} s"
+    if hours >= 1:
+        return f"{hours:.1f} hours"
+    return f"{3600 * hours:.0f} s" if hours >= 0.01 else f"{3600 * hours:.2g} s"

@@ -15,7 +15,7 @@ class Part(Options):
     """Rows that are counted together."""
 
     records: int = Field(ge=1)
-    """How many."""
+    """How many are trained on: what is held out is not among them."""
     tokens: int | None = Field(None, ge=1)
     """Of all of them, images included; absent where nobody said."""
     patches: int | None = Field(None, ge=0)
@@ -46,6 +46,9 @@ def read_part(reference: str) -> Part:
         DiskError: the file cannot be read.
     """
     file, _, part = reference.rpartition(":")
+    if not file or not part:
+        rule, fix = "names no file and part", "write file.yaml:part"
+        raise UserError(Problem("card", reference, rule, fix))
     path = resolve(file)
     with boundary("reading the data card"):
         source = path.read_bytes()
@@ -61,6 +64,6 @@ def read_part(reference: str) -> Part:
     return card.parts[part]
 
 
-def is_there(path: str) -> bool:
-    """Whether the rows of a source are here."""
-    return Path(resolve(path.partition(":")[0])).exists()
+def is_there(path: str, function: bool = False) -> bool:
+    """Whether the rows of a source are here: a file, or that of a function, `file.py:name`."""
+    return Path(resolve(path.rpartition(":")[0] if function else path)).exists()

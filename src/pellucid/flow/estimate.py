@@ -61,6 +61,10 @@ class Counts:
     supervised: float | None = None
     token_pairs: float = 0.0
     patch_pairs: float = 0.0
+    steps: float | None = None
+    """Of one epoch, as they are planned."""
+    dropped: float = 0.0
+    """Records of the mix that are left out."""
     packs: float | None = None
     occupancy: float | None = None
     """Real tokens over packs times budget."""
@@ -77,7 +81,7 @@ class Estimate:
     stage: str
     counts: Counts
     steps: float | None
-    """Records over batch: a rest makes one step more."""
+    """As they are planned; from a card records over batch, where a rest makes one step more."""
     per_step: str
     flops: float | None
     memory: dict[str, dict[str, float]]
@@ -146,7 +150,7 @@ def missing_rows(recipe: Recipe) -> dict[str, str]:
         for name, source in recipe.data.sources.items()
         if isinstance(source, RowsSource)
         and source.card
-        and not cards.is_there(str(getattr(source, "path", "")))
+        and not cards.is_there(str(getattr(source, "path", "")), source.kind == "python")
     }
 
 
@@ -184,7 +188,8 @@ def _estimate(
 ) -> Estimate:
     from pellucid.train import cost
 
-    counts = _counts(recipe, stage, artifacts, renderer)
+    context = int(model.config.text_config.max_position_embeddings) if model else 0
+    counts = _counts(recipe, stage, artifacts, renderer, context)
     steps = _steps(stage, counts)
     passes = _passes(stage, counts, steps)
     per = f"{stage.batch_records:,} records" if stage.batch_records else ""
@@ -214,6 +219,8 @@ def _estimate(
 def _steps(stage: Stage, counts: Counts) -> float | None:
     if stage.max_steps is not None:
         return float(stage.max_steps)
+    if counts.steps is not None:
+        return stage.epochs * counts.steps
     if stage.batch_records is not None:
         return stage.epochs * counts.records / stage.batch_records
     assert stage.batch_tokens is not None, "a stage has one batch size"
@@ -224,6 +231,8 @@ def _passes(stage: Stage, counts: Counts, steps: float | None) -> float:
     """How often the mix is seen."""
     if stage.max_steps is None or steps is None:
         return float(stage.epochs)
+    if counts.steps is not None:
+        return steps / counts.steps
     if stage.batch_records is not None:
         return steps * stage.batch_records / counts.records
     return steps * (stage.batch_tokens or 0) / counts.tokens if counts.tokens else 1.0
@@ -266,11 +275,15 @@ def _model(
 
 
 def _counts(
-    recipe: Recipe, stage: Stage, artifacts: Mapping[str, Artifact], renderer: "Renderer | None"
+    recipe: Recipe,
+    stage: Stage,
+    artifacts: Mapping[str, Artifact],
+    renderer: "Renderer | None",
+    context: int,
 ) -> Counts:
     job = artifacts.get(f"mix.{stage.mix}")
     if job is not None and renderer is not None:
-        return _measured(stage, job, artifacts, renderer)
+        return _measured(stage, job, artifacts, renderer, context)
     return _from_cards(recipe, stage)
 
 
@@ -286,6 +299,10 @@ def _from_cards(recipe: Recipe, stage: Stage) -> Counts:
             return Counts(0, source=f"data.sources.{take.source} {rule}; {fix}")
         part = cards.read_part(source.card)
         seen = take.count or part.records
+        if seen > part.records:
+            rule = f"is more than the {part.records:,} records of {source.card}"
+            at = f"data.mixes.{stage.mix}.take: count"
+            raise UserError(Problem(at, seen, rule, "lower it, or correct the card"))
         share = seen * take.repeat / part.records
         records += seen * take.repeat
         tokens += share * (part.tokens or 0)
@@ -294,16 +311,23 @@ def _from_cards(recipe: Recipe, stage: Stage) -> Counts:
             "tokens": known["tokens"] and part.tokens is not None,
             "patches": known["patches"] and part.patches is not None,
         }
+    # Pairs as if all records, and pictures, were of the mean length: less than there will be.
     return Counts(
         records=round(records),
         tokens=tokens if known["tokens"] else None,
         patches=patches if known["patches"] else None,
+        token_pairs=tokens**2 / records / 2 if known["tokens"] else 0.0,
+        patch_pairs=patches**2 / records if known["patches"] else 0.0,
         source="data card",
     )
 
 
 def _measured(
-    stage: Stage, mix: Artifact, artifacts: Mapping[str, Artifact], renderer: "Renderer"
+    stage: Stage,
+    mix: Artifact,
+    artifacts: Mapping[str, Artifact],
+    renderer: "Renderer",
+    context: int,
 ) -> Counts:
     """Lengths of the mix itself, or of a sample of it."""
     from pellucid.flow.stores import store_of
@@ -316,12 +340,14 @@ def _measured(
     taken: Sequence[MixRow] = rows
     if len(rows) > SAMPLE:
         taken = [rows[at] for at in sorted(order.window(0, SAMPLE, len(rows), 0, 0))]
-    works, seen = _packs(stage, taken, store_of(artifacts), renderer)
+    works, seen, steps = _packs(stage, taken, store_of(artifacts), renderer, context)
     scale = entries / sum(row.repeat for row in taken)
     total = {name: scale * sum(getattr(one, name) for one in works) for name in _FIELDS}
     told = "the mix" if len(taken) == len(rows) else f"{len(taken):,} records of the mix"
     return Counts(
         records=round(scale * seen),  # what does not fit is left out
+        dropped=entries - round(scale * seen),
+        steps=_whole_steps(stage, scale * seen) or scale * steps,
         packs=scale * len(works),
         occupancy=occupancy(
             sum(int(one.tokens) for one in works), len(works), stage.pack.max_tokens
@@ -335,20 +361,30 @@ def _measured(
 _FIELDS = ("tokens", "supervised", "patches", "token_pairs", "patch_pairs")
 
 
+def _whole_steps(stage: Stage, records: float) -> float:
+    """Steps of so many records, the last of what is left; 0 where steps are of tokens."""
+    return float(-(-round(records) // stage.batch_records)) if stage.batch_records else 0.0
+
+
 def _packs(
-    stage: Stage, rows: "Sequence[MixRow]", stores: "Store", renderer: "Renderer"
-) -> "tuple[list[Work], int]":
-    """What each planned pack of some rows holds, and how many entries they are."""
+    stage: Stage,
+    rows: "Sequence[MixRow]",
+    stores: "Store",
+    renderer: "Renderer",
+    context: int,
+) -> "tuple[list[Work], int, int]":
+    """What each planned pack of some rows holds, how many entries they are, in how many steps."""
     from pellucid.train.cost import Work
     from pellucid.train.lengths import index_lengths
     from pellucid.train.plan import Plan
 
     with tempfile.TemporaryDirectory() as folder:
-        lengths = index_lengths(Path(folder), stage, rows, stores, renderer, 1 << 40)
+        lengths = index_lengths(Path(folder), stage, rows, stores, renderer, context)
     once = stage.model_copy(update={"epochs": 1, "max_steps": None})
-    found = []
+    found, steps = [], 0
     plan = Plan(lengths, once, 0)
     for step in plan.steps(plan.start):
+        steps += 1
         for pack in step.packs:
             members = list(pack)
             tokens = lengths.tokens[members].astype(float)
@@ -362,4 +398,4 @@ def _packs(
                     patch_pairs=float((patches**2).sum()),
                 )
             )
-    return found, len(lengths.entries)
+    return found, len(lengths.entries), steps

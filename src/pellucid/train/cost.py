@@ -21,6 +21,8 @@ from pellucid.train.objective import CHUNK
 from pellucid.train.optim import hidden_matrices
 
 Sharding = Literal["none", "optimizer"]
+MODES = 3
+"""Mode tokens: `<think>`, `</think>` and the nothink token."""
 FP32 = 4
 """Bytes of a weight, a gradient and a moment."""
 _PIXELS = re.compile(r"patch_embed(ding|\.proj)\.weight$")
@@ -85,34 +87,54 @@ def flops(
     """Floating-point operations of matrix products, forward and backward.
 
     A product costs two operations per weight forward; as many to hand the gradient on, which is
-    needed above whatever is trained first; as many again where the weight itself is trained; and
-    where layers recompute, their forward pass once more.
+    needed above whatever is trained first; as many again where the weight itself is trained.
+    Attention's backward pass costs twice its forward pass. Layers that recompute do their forward
+    pass once more, but for their last matrix, whose result nobody needs where it has no adapter.
     """
-    sizes, config = sizes_of(model), model.config
-    passes = _passes(stage, recompute)
+    sizes, config, rates = sizes_of(model), model.config, stage.modules.model_dump()
     vision, text = config.vision_config, config.text_config
-    tower = 2 * sizes.hidden["vision"] * work.patches
-    # Windows are narrower than images: for a tower that has them this is a bound.
-    tower += 4 * vision.hidden_size * model.vision.depth * work.patch_pairs
-    projector = 2 * sizes.hidden["projector"] * work.patches / config.square**2
-    decoder = 2 * (sizes.hidden["decoder"] * work.tokens + sizes.head * work.supervised)
-    decoder += 4 * text.hidden_size * text.num_hidden_layers * work.token_pairs
-    pixels = 2 * sizes.pixels * work.patches * (2 if stage.modules.vision else 1)
-    parts = {"vision": tower, "projector": projector, "decoder": decoder}
-    return float(pixels + sum(passes[name] * part for name, part in parts.items()))
+    seen, layers = work.patches / config.square**2, text.num_hidden_layers
+    # (weights, times used, attention, weights of the layers' last matrices); windows are narrower
+    # than images, so for a tower that has them attention is a bound.
+    parts = {
+        "vision": (
+            sizes.hidden["vision"], work.patches,
+            4 * vision.hidden_size * model.vision.depth * work.patch_pairs,
+            model.vision.depth * vision.hidden_size * vision.intermediate_size,
+        ),
+        "projector": (sizes.hidden["projector"], seen, 0.0, sizes.hidden["projector"]),
+        "decoder": (
+            sizes.hidden["decoder"], work.tokens,
+            4 * text.hidden_size * layers * work.token_pairs,
+            layers * text.hidden_size * text.intermediate_size,
+        ),
+    }  # fmt: skip
+    adapters = _adapters(model, stage)
+    trained = rates["vision"] is not None and "vision" not in adapters
+    total, below = 2.0 * sizes.pixels * work.patches * (1 + trained), False
+    for name, (weights, times, attention, last) in parts.items():
+        reached = below or rates[name] is not None
+        whole = rates[name] is not None and name not in adapters
+        total += 2 * weights * times * (1 + reached + whole) + attention * (1 + 2 * reached)
+        total += 3 * 2 * adapters.get(name, 0) * times
+        if recompute and reached:
+            again = weights + adapters[name] if name in adapters else weights - last
+            total += 2 * again * times + attention
+        if name == "decoder":
+            total += 2 * sizes.head * work.supervised * (1 + reached + whole)
+        below = reached
+    return float(total)
 
 
-def _passes(stage: Stage, recompute: bool) -> dict[str, float]:
-    """How often a module's forward operations are done, backward included."""
-    rates, lora = stage.modules.model_dump(), stage.lora
-    found, below = {}, False
-    for name in ("vision", "projector", "decoder"):
-        whole = rates[name] is not None and not (lora and getattr(lora, name))
-        trained = rates[name] is not None
-        reached = below or trained
-        again = recompute and reached and name != "projector"
-        found[name] = 1.0 + float(reached) + float(whole) + float(again)
-        below = below or trained
+def _adapters(model: PellucidForConditionalGeneration, stage: Stage) -> dict[str, int]:
+    """Numbers in the adapters of each module that has them."""
+    found = {}
+    for name, module in model.modules_by_name().items():
+        options = getattr(stage.lora, name) if stage.lora else None
+        if options is not None:
+            parts = dict(module.named_parameters())
+            shapes = [parts[matrix].shape for matrix in hidden_matrices(module) if matrix in parts]
+            found[name] = sum(options.rank * sum(shape) for shape in shapes)
     return found
 
 
@@ -154,19 +176,27 @@ def trained(
 ) -> dict[tuple[str, str], int]:
     """Trained numbers by module and method."""
     rates, found = stage.modules.model_dump(), dict[tuple[str, str], int]()
-    for name, module in model.modules_by_name().items():
+    adapters = _adapters(model, stage)
+    for name in model.modules_by_name():
         if rates[name] is None:
             continue
-        options = getattr(stage.lora, name) if stage.lora else None
-        if options is not None:
-            parts = dict(module.named_parameters())
-            shapes = [parts[matrix].shape for matrix in hidden_matrices(module)]
-            found[name, "adamw"] = sum(options.rank * sum(shape) for shape in shapes)
+        if name in adapters:
+            found[name, "adamw"] = adapters[name] + _mode_rows(model, stage, name)
             continue
         muon = sizes.hidden[name] if stage.optimizer.kind == "muon" else 0
         found[name, "muon"] = muon
         found[name, "adamw"] = sizes.all[name] - muon
     return found
+
+
+def _mode_rows(model: PellucidForConditionalGeneration, stage: Stage, name: str) -> int:
+    """Numbers of the mode tokens' rows, which a decoder's adapters bring along."""
+    options = stage.lora.decoder if stage.lora and name == "decoder" else None
+    if options is None or not options.mode_tokens:
+        return 0
+    text = model.config.text_config
+    tables = 1 if text.tie_word_embeddings else 2
+    return MODES * tables * int(text.hidden_size)
 
 
 def activations(
@@ -181,9 +211,8 @@ def activations(
     lora = {name: bool(stage.lora and getattr(stage.lora, name)) for name in rates}
     half = dtype == "bfloat16"
     kept = layer = 0.0
-    if half:  # autocast turns every matrix that is used, and keeps it until the backward pass
-        sizes = sizes_of(model)
-        kept = 2.0 * (sum(sizes.hidden.values()) + sizes.head)
+    if half:
+        kept = _casts(model, stage, recompute)
     if rates["vision"] is not None:
         layer = _tower_layer(config.vision_config, half) * work.patches
         depth = model.vision.depth
@@ -213,6 +242,23 @@ def activations(
     rows = min(work.supervised, CHUNK)
     logits = rows * config.text_config.vocab_size * (FP32 * 2 + (2 if half else 0))
     return float(kept + max(layer, logits))
+
+
+def _casts(model: PellucidForConditionalGeneration, stage: Stage, recompute: bool) -> float:
+    """Bytes of the bf16 copies of matrices.
+
+    Autocast keeps those of trained ones; others are kept with what they are needed for, which a
+    layer that recomputes does not keep.
+    """
+    sizes, rates, below, kept = sizes_of(model), stage.modules.model_dump(), False, 0.0
+    adapters = _adapters(model, stage)
+    for name, weights in sizes.hidden.items():
+        whole = rates[name] is not None and name not in adapters
+        reached = below or rates[name] is not None
+        if whole or (reached and (name == "projector" or not recompute)):
+            kept += 2 * weights
+        below = reached
+    return kept + (2 * sizes.head if below else 0)
 
 
 def _patch_px(config: Any) -> int:

@@ -110,6 +110,9 @@ def test_the_plan_of_the_report_s_recipe(tmp_path: Path) -> None:
     assert round(parameters["decoder"]["all"] / 1e9, 2) == 14.66
     assert round(parameters["projector"]["all"] / 1e6, 1) == 32.1
     assert told["stages"][0]["parameters"]["decoder"]["trained"] == 0
+    assert told["stages"][0]["memory"]["optimizer"]["total"] < 80e9
+    assert told["stages"][1]["on"]["fits"] == {"none": False, "optimizer": True}
+    assert 20 * 3600 < told["stages"][1]["on"]["seconds"] < 40 * 3600
     for stage in told["stages"][1:]:
         assert stage["memory"]["optimizer"]["total"] < 180e9 < stage["memory"]["none"]["total"]
         assert stage["memory"]["optimizer"]["total"] > 80e9, "two copies in fp32 alone are 121 GB"
@@ -121,7 +124,9 @@ def test_the_plan_for_people_fits_the_terminal(tmp_path: Path) -> None:
     text = " ".join(done.stdout.split())
     assert "data.align is not here yet; counted from phi4-reasoning-vision.yaml:align" in text
     assert "32,708 steps of 1,920 records" in text and "does not fit 80.0 GB" in text
+    assert "every token learnt" in text
     other = pellucid("plan", OMR, cwd=tmp_path)
+    assert "model not here yet" in " ".join(other.stdout.split())
     assert "4,300 steps of 1,966,080 tokens" in " ".join(other.stdout.split())
 
 
@@ -135,6 +140,7 @@ def test_a_device_that_nobody_knows(tmp_path: Path) -> None:
     ("text", "part", "message"),
     [
         ("name: a\nsource: b\nparts: {c: {records: 3}}", "d", "has no part 'd'"),
+        ("name: a\nsource: b\nparts: {c: {records: 3}}", "", "names no file and part"),
         ("name: a\nsource: b\nparts: {c: {records: 0}}", "c", "is no data card"),
         ("[1]", "c", "is no data card"),
         ("{", "c", "is no data card"),
