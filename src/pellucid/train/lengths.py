@@ -5,7 +5,7 @@ and what does not fit is refused or left out, with its reason, before training s
 
     lengths.parquet   a row per example of every row of the mix that has any
     dropped.jsonl     a row per row of the mix that is not trained on
-    shrunk.jsonl      a row per row whose images are scaled down to fit (`over_budget: downscale`)
+    shrunk.jsonl      with `over_budget: downscale`, a row per row whose images are scaled down
 
 Leaves out on purpose: cutting text.
 """
@@ -169,7 +169,7 @@ def _measure(
         if over or not examples:
             why = {"over_budget": bool(over), "reason": over or "nothing is supervised"}
             dropped.append({"row": number, "record": item.id, **why})
-    for name, found in ((DROPPED, dropped), (SHRUNK, shrunk)):
+    for name, found in ((DROPPED, dropped), (SHRUNK, shrunk))[: 2 if shrinks else 1]:
         lines = [json.dumps(one, ensure_ascii=False) + "\n" for one in found]
         write_text(folder / name, "".join(lines))
     return pa.Table.from_pylist(rows, schema=_SCHEMA)

@@ -3,7 +3,7 @@
     checkpoint/         the model, in Hugging Face layout
     log.jsonl           one line per step, the same in every run of the recipe
     lengths.parquet     what every record of the mix costs
-    dropped.jsonl       what is left out, and why; shrunk.jsonl: whose images are scaled down
+    dropped.jsonl       what is left out, and why (shrunk.jsonl: whose images are scaled down)
     parameters.json     what is trained, at which rate
     timing/steps.jsonl  seconds, tokens per second, memory, share of time spent making examples
 
