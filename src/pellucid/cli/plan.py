@@ -91,7 +91,7 @@ def _lines(
     stage: "Estimate", devices: int, device: "Device | None", on: str | None
 ) -> Iterator[tuple[str, str]]:
     """What is known of a stage, one line a subject."""
-    counts = stage.counts
+    counts, named = stage.counts, _on(stage, devices, device, on)
     if not counts.records:
         yield f"train.{stage.stage}:", f"not counted: {counts.source}"
     else:
@@ -119,9 +119,9 @@ def _lines(
             told += ", all records of the mean length and every token learnt"
         if counts.patches is None:
             told += "; the tower's not counted (nobody says how many patches)"
-        if device is not None:
-            hours = stage.flops / (devices * device.flops * UTILISATION) / 3600
-            told += f"; {_hours(hours)} on {devices} {on} at {UTILISATION:.0%} of its figure"
+        if named:
+            hours = _hours(named["seconds"] / 3600)
+            told += f"; {hours} on {devices} {on} at {UTILISATION:.0%} of its figure"
         yield "  operations ", told
     for sharding, found in stage.memory.items():
         if devices == 1 and sharding != "none":
@@ -132,9 +132,9 @@ def _lines(
             f"weights {_bytes(found['weights'])}, gradients {_bytes(found['gradients'])}, "
             f"optimizer {_bytes(found['optimizer'])}, activations {_bytes(found['activations'])}"
         )
-        if device is not None:
-            fits = found["total"] <= device.bytes
-            told += f"; {'fits' if fits else 'does not fit'} {_bytes(device.bytes)}"
+        if named and device:
+            told += f"; {'fits' if named['fits'][sharding] else 'does not fit'} "
+            told += _bytes(device.bytes)
         yield "  memory     ", told
 
 

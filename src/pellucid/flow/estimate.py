@@ -386,16 +386,6 @@ def _packs(
     for step in plan.steps(plan.start):
         steps += 1
         for pack in step.packs:
-            members = list(pack)
-            tokens = lengths.tokens[members].astype(float)
-            patches = lengths.patches[members].astype(float)
-            found.append(
-                Work(
-                    tokens=float(tokens.sum()),
-                    supervised=float(lengths.supervised[members].sum()),
-                    patches=float(patches.sum()),
-                    token_pairs=float((tokens**2).sum() / 2),
-                    patch_pairs=float((patches**2).sum()),
-                )
-            )
+            columns = (lengths.tokens, lengths.supervised, lengths.patches)
+            found.append(Work.of(*(column[list(pack)] for column in columns)))
     return found, len(lengths.entries), steps

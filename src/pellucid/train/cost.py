@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 from torch import nn
 
 from pellucid.model.vlm import PellucidForConditionalGeneration
@@ -39,6 +40,13 @@ class Work:
     """Sum over examples of half the square of their tokens: what causal attention looks at."""
     patch_pairs: float
     """Sum over images of the square of their patches."""
+
+    @classmethod
+    def of(cls, tokens: np.ndarray, supervised: np.ndarray, patches: np.ndarray) -> "Work":
+        """Of examples together; the images of one example count as one image, which is a bound."""
+        tokens, patches = tokens.astype(float), patches.astype(float)
+        pairs = float((tokens**2).sum() / 2), float((patches**2).sum())
+        return cls(float(tokens.sum()), float(supervised.sum()), float(patches.sum()), *pairs)
 
 
 @dataclass(frozen=True, slots=True)

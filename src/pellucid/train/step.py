@@ -107,12 +107,9 @@ class Stepper:
         return Outcome(log, time.perf_counter() - start, waited, self._work(members))
 
     def _work(self, members: np.ndarray) -> Work:
-        tokens, patches, supervised = (
-            column[members].astype(float)
-            for column in (self._lengths.tokens, self._lengths.patches, self._lengths.supervised)
-        )
-        pairs = float((tokens**2).sum() / 2), float((patches**2).sum())
-        return Work(float(tokens.sum()), float(supervised.sum()), float(patches.sum()), *pairs)
+        found = self._lengths
+        columns = (found.tokens, found.supervised, found.patches)
+        return Work.of(*(column[members] for column in columns))
 
     def _batch(self, one: Pack) -> Batch:
         batch = collate([self._feed.example(index) for index in one], self.device)

@@ -1,5 +1,6 @@
 """A tiny checkpoint in the published layout of Phi-4-reasoning-vision, of stock classes only."""
 
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import tokenizers
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from tokenizers import decoders, models, pre_tokenizers, trainers
 from torch import Tensor, nn
@@ -186,3 +188,11 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Stock:
     (folder / "chat_template.jinja").write_text(TEMPLATE)
     (folder / "modeling_phi4_visionr.py").write_text("raise SystemExit('remote code ran')\n")
     return stock
+
+
+def picture(width: int, height: int, seed: int) -> bytes:
+    """A PNG of noise."""
+    noise = torch.randint(0, 256, (height, width, 3), generator=torch.Generator().manual_seed(seed))
+    file = io.BytesIO()
+    Image.fromarray(noise.byte().numpy()).save(file, "PNG")
+    return file.getvalue()

@@ -1,6 +1,5 @@
 """Phi-4-reasoning-vision's published layout: table of weights, round trip, and an oracle."""
 
-import io
 import json
 import shutil
 
@@ -9,7 +8,6 @@ import pytest
 import tokenizers
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from pellucid.base.errors import UserError
@@ -26,6 +24,7 @@ from .conftest import (
     TEMPLATE,
     TINY,
     byte_tokenizer,
+    picture,
     published_fields,
     stock_parts,
 )
@@ -117,13 +116,6 @@ def test_our_own_layout_keeps_it(published, loaded, tmp_path):
     assert again.renderer.hash == loaded.renderer.hash
     for one, other in zip(again.model.parameters(), loaded.model.parameters(), strict=True):
         assert torch.equal(one, other)
-
-
-def picture(width, height, seed):
-    noise = torch.randint(0, 256, (height, width, 3), generator=torch.Generator().manual_seed(seed))
-    file = io.BytesIO()
-    Image.fromarray(noise.byte().numpy()).save(file, "PNG")
-    return file.getvalue()
 
 
 ROWS = {

@@ -32,6 +32,8 @@ from pellucid.schema.rollout import Request
 from pellucid.train.batch import collate
 from pellucid.train.objective import token_losses
 
+from .conftest import picture
+
 QUICK = settings(deadline=None, max_examples=60, derandomize=True)
 
 
@@ -55,13 +57,6 @@ def processor(stock, folder):
     return Qwen2VLImageProcessorPil.from_pretrained(folder)
 
 
-def picture(width, height, seed):
-    noise = torch.randint(0, 256, (height, width, 3), generator=torch.Generator().manual_seed(seed))
-    file = io.BytesIO()
-    Image.fromarray(noise.byte().numpy()).save(file, "PNG")
-    return file.getvalue()
-
-
 ROWS = {
     "text alone": [],
     "one picture": [(100, 200)],
@@ -70,12 +65,20 @@ ROWS = {
 }
 
 
+def pictures_of(name):
+    return [picture(*size, seed) for seed, size in enumerate(ROWS[name])]
+
+
+def question(name, text):
+    """Its pictures, then a text."""
+    parts = [Part("image", image=at) for at in range(len(ROWS[name]))]
+    return Turn("user", (*parts, Part("text", text)))
+
+
 def example(loaded, name, text="What is the value of the red bar?"):
     """A conversation with a thinking answer, and its pictures."""
-    sizes = ROWS[name]
-    pictures = [picture(*size, seed) for seed, size in enumerate(sizes)]
-    parts = [Part("image", image=at) for at in range(len(sizes))]
-    turns = [Turn("user", (*parts, Part("text", text))), assistant("11", reasoning="It ends.")]
+    sizes, pictures = ROWS[name], pictures_of(name)
+    turns = [question(name, text), assistant("11", reasoning="It ends.")]
     rendered = loaded.renderer._example(turns, sizes, {1}, None)
     return Processor(loaded.renderer).example(rendered, pictures), pictures
 
@@ -317,10 +320,8 @@ def test_the_engine_answers_as_generate_does(stock, loaded, processor):
     """Greedy, with pictures and thinking forced, in slots beside each other."""
     engine = Engine(loaded.model, Processor(loaded.renderer), 2, 256, "tiny")
     for name in ROWS:
-        sizes = ROWS[name]
-        pictures = [picture(*size, seed) for seed, size in enumerate(sizes)]
-        parts = [Part("image", image=at) for at in range(len(sizes))]
-        asked = Turn("user", (*parts, Part("text", "Which?")))
+        sizes, pictures = ROWS[name], pictures_of(name)
+        asked = question(name, "Which?")
         rendered = loaded.renderer.prompt([asked], sizes, "think")
         batch = collate([Processor(loaded.renderer).example(rendered, pictures)], "cpu")
         told = seen(processor, batch, pictures, loaded.renderer.image_id)
@@ -421,10 +422,8 @@ def test_generate_answers_as_the_engine_does(loaded, folder, tmp_path):
     model = AutoModelForImageTextToText.from_pretrained(tmp_path, dtype=torch.float32)
     engine = Engine(loaded.model, Processor(loaded.renderer), 1, 256, "tiny")
     for name in ROWS:
-        sizes = ROWS[name]
-        pictures = [picture(*size, seed) for seed, size in enumerate(sizes)]
-        parts = [Part("image", image=at) for at in range(len(sizes))]
-        asked = Turn("user", (*parts, Part("text", "Which?")))
+        sizes, pictures = ROWS[name], pictures_of(name)
+        asked = question(name, "Which?")
         made = Processor(loaded.renderer).example(
             loaded.renderer.prompt([asked], sizes, "think"), pictures
         )
