@@ -23,7 +23,7 @@ from pellucid.model.processor import Processor
 from pellucid.recipe.data import ScenesSource
 from pellucid.store import Store, open
 from pellucid.train.batch import collate
-from pellucid.train.objective import token_losses
+from pellucid.train.objective import Objective
 
 SEED = 70_000_000
 GRID = {"on_grid": True, "min_side_px": 128, "max_side_px": 176}
@@ -46,7 +46,7 @@ def read(loaded: Loaded, store: Store) -> dict[str, list[tuple[bool, float]]]:
         (rendered,) = loaded.renderer.examples(record)
         batch = collate([processor.example(rendered, images)], "cpu")
         with torch.no_grad():
-            losses = token_losses(loaded.model, batch, "float32")
+            losses = Objective(loaded.model, "float32")(batch)
             embedded = loaded.model.embed(batch.input_ids, batch.patches, batch.grids)
             hidden = loaded.model.hidden(embedded, segments=batch.segments)
             likeliest = loaded.model.head(hidden[0, batch.sources]).argmax(-1)

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from pellucid.flow.estimate import Device, Estimate
     from pellucid.flow.preview import Preview
 
+SHARED = {
+    "optimizer": "the optimizer's state",
+    "weights": "weights, gradients and state",
+}
+"""What `train.sharding` says, for people."""
 UTILISATION = 0.4
 """Share of a device's figure that a step is said to reach."""
 
@@ -126,7 +131,7 @@ def _lines(
     for sharding, found in stage.memory.items():
         if devices == 1 and sharding != "none":
             continue
-        shared = "nothing" if sharding == "none" else f"the optimizer's state by {devices}"
+        shared = "nothing" if sharding == "none" else f"{SHARED[sharding]} by {devices}"
         told = (
             f"{_bytes(found['total'])} a device, sharing out {shared}: "
             f"weights {_bytes(found['weights'])}, gradients {_bytes(found['gradients'])}, "

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from pellucid.base.errors import Problem, UserError
 from pellucid.base.lookup import did_you_mean
@@ -19,7 +19,7 @@ from pellucid.flow.names import checkpoint_folder
 from pellucid.recipe.data import RowsSource
 from pellucid.recipe.model import ModelOptions
 from pellucid.recipe.recipe import Recipe
-from pellucid.recipe.train import Stage
+from pellucid.recipe.train import Sharding, Stage
 from pellucid.schema.artifact import Artifact
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ def _estimate(
         parameters = _parameters(model, stage)
         size = 4 * sum(one["all"] for one in parameters.values())
         fullest = counts.fullest or _bound(stage, model)
-        for sharding in ("none", "optimizer"):
+        for sharding in get_args(Sharding):
             found = cost.memory(
                 model, stage, fullest, dtype, sharding, devices, recipe.train.recompute
             )

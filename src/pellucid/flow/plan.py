@@ -156,7 +156,7 @@ def _stage(recipe: Recipe, index: int, checkpoint: str, where: Mapping[str, str]
             recipe.seed,
             where["device"],
             where["dtype"],
-            sharded=recipe.train.sharding == "optimizer",
+            sharding=recipe.train.sharding,
             recompute=recipe.train.recompute,
         ),
     )
@@ -169,6 +169,8 @@ def _told(stage: Stage) -> dict[str, Any]:
     """
     told = stage.model_dump(mode="json")
     later = ("validation", "lora", "max_steps")
+    if told["validation"] and told["validation"]["keep"] is None:
+        del told["validation"]["keep"]
     return {name: value for name, value in told.items() if value is not None or name not in later}
 
 

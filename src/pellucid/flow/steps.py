@@ -19,6 +19,7 @@ from pellucid.recipe.eval import EvalOptions
 from pellucid.recipe.model import CheckpointModel, ModelOptions, Weights
 from pellucid.recipe.release import ReleaseOptions
 from pellucid.recipe.rl import RlOptions
+from pellucid.recipe.train import Sharding
 from pellucid.recipe.train import Stage as StageOptions
 
 VERSION = 3
@@ -257,7 +258,7 @@ class Stage:
     seed: int
     device: str
     dtype: str
-    sharded: bool
+    sharding: Sharding
     recompute: bool
 
     def __call__(self, work: Work) -> None:
@@ -277,7 +278,7 @@ class Stage:
                 device=self.device,
                 dtype=self.dtype,
                 validation_folder=work.parents[f"mix.{held.mix}"].path if held else None,
-                sharded=self.sharded,
+                sharding=self.sharding,
                 recompute=self.recompute,
             )
         )

@@ -15,7 +15,7 @@ from pathlib import Path
 from pellucid.base.errors import PellucidError
 from pellucid.base.launch import place
 from pellucid.flow.stores import Places
-from pellucid.recipe.train import Stage
+from pellucid.recipe.train import Sharding, Stage
 
 _GRACE_S = 20.0
 """A rank that was refused something, or interrupted, leaves the word to the first one, which mostly
@@ -35,7 +35,7 @@ class Training:
     device: str
     dtype: str
     validation_folder: Path | None
-    sharded: bool
+    sharding: Sharding
     recompute: bool = False
 
 
@@ -108,6 +108,6 @@ def _train(training: Training) -> None:
             dtype=training.dtype,
             validation_folder=training.validation_folder,
             ranks=ranks,
-            sharded=training.sharded,
+            sharding=training.sharding,
             recompute=training.recompute,
         )

@@ -116,6 +116,9 @@ class StageValidation(Options):
     """Mix of validation records; all of them are read each time, so a hundred will do."""
     every: int = Field(100, ge=1)
     """Steps between two readings; the last step is always one."""
+    keep: Literal["best"] | None = None
+    """`best` ends the stage with the weights of the reading with the lowest loss; absent for those
+    of the last step."""
 
 
 class Stage(Options):
@@ -151,13 +154,17 @@ class Stage(Options):
     """Steps between checkpoints that a killed run resumes from."""
 
 
+Sharding = Literal["none", "optimizer", "weights"]
+
+
 class TrainOptions(Options):
     """The stages, in order; none for a run that only evaluates or does RL."""
 
     stages: tuple[Stage, ...] = ()
     """Each starts from the checkpoint of the one before."""
-    sharding: Literal["none", "optimizer"] = "none"
-    """What several ranks share out: nothing, or the optimizer's state (ZeRO-1)."""
+    sharding: Sharding = "none"
+    """What several ranks share out: nothing, the optimizer's state (ZeRO-1), or weights, gradients
+    and state (FSDP2)."""
     recompute: bool = False
     """Layers keep their inputs alone and compute the rest again in the backward pass: a third more
     arithmetic, a fraction of the memory, the same numbers."""

@@ -233,7 +233,8 @@ def _run(setting: Setting, mixes: Mapping[str, tuple[MixRow, ...]], checkpoint: 
     rows = [[row.id, row.repeat, row.mode] for mix in mixes.values() for row in mix]
     told = setting.options.model_dump(mode="json")
     files = file_hashes(checkpoint)
-    return hash_json([told, rows, files, setting.seed, setting.dtype, setting.slots])
+    how = [setting.seed, setting.dtype, setting.slots]
+    return hash_json([checkpoints.FORMAT, told, rows, files, *how])
 
 
 def _claim(folder: Path, run: str) -> None:
@@ -252,15 +253,10 @@ def _claim(folder: Path, run: str) -> None:
 
 def _resume(folder: Path, run: str, trained: Trained) -> checkpoints.State:
     """Where the run stands (`window` counts rollout batches), weights and optimizer put back."""
-    saved = checkpoints.newest(folder, run)
-    if saved is None:
-        return checkpoints.State(run, 0, *Cursor(), log_bytes=0, timing_bytes=0)
-    with torch.no_grad():
-        for one in trained.parameters:
-            one.tensor.copy_(saved.weights[one.name])
-    trained.optimizers.load(saved.optimizer)
-    print(f"  resumed after rollout batch {saved.state.window}", file=sys.stderr)
-    return saved.state
+    state = checkpoints.resume(folder, run, trained.parameters, trained.optimizers)
+    if state.step:
+        print(f"  resumed after rollout batch {state.window}", file=sys.stderr)
+    return state
 
 
 def _loop(setting: Setting, batcher: Batcher, trained: Trained, start: checkpoints.State) -> None:
@@ -278,8 +274,7 @@ def _loop(setting: Setting, batcher: Batcher, trained: Trained, start: checkpoin
             if done < options.batches:
                 steps, cursor = done * options.updates_per_batch, Cursor(window=done)
                 state = checkpoints.State(start.run, steps, *cursor, log.sync(), times.sync())
-                tensors = {one.name: one.tensor for one in trained.parameters}
-                checkpoints.save(folder, state, tensors, trained.optimizers.state())
+                checkpoints.save(folder, state, trained.parameters, trained.optimizers)
 
 
 def _reward(value: float | None) -> str:

@@ -1,31 +1,41 @@
 """Training checkpoints: whole or absent, plain tensors and JSON, never pickled.
 
-    checkpoints/step-000100/model.safetensors      the trained tensors, nothing frozen
-    checkpoints/step-000100/optimizer.safetensors  the optimizer's state
-    checkpoints/step-000100/state.json             where the run stands
+    checkpoints/step-000100/shard-*.safetensors  trained tensors and the optimizer's state
+    checkpoints/step-000100/state.json           where the run stands
+    checkpoints/best-000100/                     trained tensors with the lowest held-out loss
 
-Frozen tensors come from the checkpoint that the stage started from. Leaves out on purpose: random
-state (nothing in training draws random numbers; order is a function of the seed).
+torch.distributed.checkpoint writes the shards, each rank its own part, and any number of ranks
+reads them, however these share out weights and states. Frozen tensors come from the checkpoint
+that the stage started from. Leaves out on purpose: random state (nothing in training draws random
+numbers; order is a function of the seed).
 """
 
 import json
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors.torch import load_file
+import torch.distributed.checkpoint as dcp
 from torch import Tensor
+from torch.distributed.checkpoint.api import CheckpointException
 
 from pellucid.base.hashing import canonical_json
 from pellucid.base.paths import publish, remove_tree
-from pellucid.model.tensors import write_tensors
 from pellucid.train.optim import Optimizers, Parameter
+from pellucid.train.ranks import ALONE, Ranks
 
 FOLDER = "checkpoints"
+STATE = "state.json"
+FORMAT = 2
+"""Of what lies in a checkpoint; stands in `State.run`."""
 KEPT = 2
 """Newest checkpoints that stay while a stage runs."""
+_WEIGHT = "weights/"
+"""Names of trained tensors begin so; names of states begin with their optimizer's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,63 +55,81 @@ class State:
     """Sizes of the two logs at this point."""
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """A checkpoint that was read back, on the CPU."""
-
-    state: State
-    weights: Mapping[str, Tensor]
-    optimizer: Mapping[str, Tensor]
-
-
 def save(
-    folder: Path, state: State, weights: Mapping[str, Tensor], optimizer: Mapping[str, Tensor]
+    folder: Path,
+    state: State,
+    trained: Sequence[Parameter],
+    optimizers: Optimizers,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Write a checkpoint beside its final name, rename it, then remove all but the newest two.
+
+    All ranks call it.
 
     Raises:
         OSError: the disk refused.
     """
-    target = folder / FOLDER / f"step-{state.step:06d}"
-    temporary = target.with_name(f".{target.name}.tmp")
-    remove_tree(temporary)
-    temporary.mkdir(parents=True)
-    write_tensors(weights, temporary / "model.safetensors")
-    write_tensors(optimizer, temporary / "optimizer.safetensors")
-    (temporary / "state.json").write_bytes(canonical_json(asdict(state)))
-    publish(temporary, target)
-    for old in _whole(folder)[:-KEPT]:
-        _discard(old)
+    tensors = {**_weights(trained), **optimizers.state()}
+    _publish(folder / FOLDER / f"step-{state.step:06d}", asdict(state), tensors, ranks)
+    if ranks.leads:
+        for old in _whole(folder, "step")[:-KEPT]:
+            _discard(old)
 
 
-def newest(folder: Path, run: str) -> Saved | None:
-    """The newest checkpoint of this run; those of another run are removed."""
-    for path in reversed(_whole(folder)):
-        state = State(**json.loads((path / "state.json").read_bytes()))
-        if state.run == run:
-            return Saved(
-                state,
-                load_file(path / "model.safetensors"),
-                load_file(path / "optimizer.safetensors"),
-            )
-        _discard(path)
-    return None
-
-
-def resume(folder: Path, run: str, trained: Sequence[Parameter], optimizers: Optimizers) -> State:
+def resume(
+    folder: Path,
+    run: str,
+    trained: Sequence[Parameter],
+    optimizers: Optimizers,
+    ranks: Ranks = ALONE,
+) -> State:
     """Put weights and optimizer back where the newest checkpoint of this run left them.
+
+    All ranks call it. Checkpoints of another run are removed.
 
     Returns:
         Where the run stands; the very beginning when there is no checkpoint.
     """
-    saved = newest(folder, run)
-    if saved is None:
+    path = ranks.told(_newest(folder, run) if ranks.leads else None)
+    if path is None:
         return State(run, step=0, epoch=0, window=0, pack=0, log_bytes=0, timing_bytes=0)
-    with torch.no_grad():
-        for one in trained:
-            one.tensor.copy_(saved.weights[one.name])
-    optimizers.load(saved.optimizer)
-    return saved.state
+    reader = dcp.HuggingFaceStorageReader(str(path))
+    held = reader.read_metadata().state_dict_metadata
+    sizes = {name: one.size for name, one in held.items() if not name.startswith(_WEIGHT)}
+    states = optimizers.room(sizes)
+    _read({**_weights(trained), **states}, path, ranks)
+    optimizers.load(states)
+    return State(**json.loads((path / STATE).read_bytes()))
+
+
+def keep_best(
+    folder: Path,
+    run: str,
+    step: int,
+    loss: float,
+    trained: Sequence[Parameter],
+    ranks: Ranks = ALONE,
+) -> None:
+    """Keep the trained tensors if no held-out loss of this run was as low; all ranks call it."""
+    found = ranks.told(_best(folder, run) if ranks.leads else None)
+    if found is not None and loss >= found[1]["loss"]:
+        return
+    target = folder / FOLDER / f"best-{step:06d}"
+    _publish(target, {"run": run, "step": step, "loss": loss}, _weights(trained), ranks)
+    if found is not None and ranks.leads:
+        _discard(found[0])
+
+
+def take_best(folder: Path, run: str, trained: Sequence[Parameter], ranks: Ranks = ALONE) -> int:
+    """Put the trained tensors back that `keep_best` kept; all ranks call it.
+
+    Returns:
+        After how many steps they were the best.
+    """
+    found = ranks.told(_best(folder, run) if ranks.leads else None)
+    assert found is not None, "a stage ends with a reading"
+    _read(_weights(trained), found[0], ranks)
+    return int(found[1]["step"])
 
 
 def remove_all(folder: Path) -> None:
@@ -109,14 +137,92 @@ def remove_all(folder: Path) -> None:
     remove_tree(folder / FOLDER)
 
 
-def _whole(folder: Path) -> list[Path]:
+def _weights(trained: Sequence[Parameter]) -> dict[str, Tensor]:
+    return {_WEIGHT + one.name: one.tensor.detach() for one in trained}
+
+
+def _publish(
+    target: Path, state: Mapping[str, Any], tensors: Mapping[str, Tensor], ranks: Ranks
+) -> None:
+    """Write a folder beside its final name, then rename it."""
+    temporary = target.with_name(f".{target.name}.tmp")
+    if ranks.leads:
+        remove_tree(temporary)
+        temporary.mkdir(parents=True)
+    ranks.wait()
+    _write(tensors, temporary, ranks)
+    if ranks.leads:
+        (temporary / STATE).write_bytes(canonical_json(dict(state)))
+        publish(temporary, target)
+    ranks.wait()
+
+
+def _write(tensors: Mapping[str, Tensor], path: Path, ranks: Ranks) -> None:
+    """Every rank its part; what several ranks hold is written by one of them.
+
+    Raises:
+        OSError: the disk refused one of the ranks.
+    """
+    writer = dcp.HuggingFaceStorageWriter(str(path), save_distributed=True)
+    alone = ranks.size == 1
+    try:
+        with _quiet():
+            dcp.save(dict(tensors), storage_writer=writer, process_group=ranks.aside, no_dist=alone)
+    except CheckpointException as error:
+        for failure, _ in error.failures.values():
+            if isinstance(failure, OSError):
+                raise failure from error
+        raise
+
+
+def _read(tensors: Mapping[str, Tensor], path: Path, ranks: Ranks) -> None:
+    """Fill tensors in place, each rank those that it holds."""
+    reader = dcp.HuggingFaceStorageReader(str(path))
+    alone = ranks.size == 1
+    with _quiet(), torch.no_grad():
+        dcp.load(dict(tensors), storage_reader=reader, process_group=ranks.aside, no_dist=alone)
+
+
+class _quiet(warnings.catch_warnings):  # noqa: N801 (a context manager, named as one)
+    """Without the library's remark that one process is alone."""
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        warnings.filterwarnings("ignore", message="torch.distributed is disabled")
+
+
+def _newest(folder: Path, run: str) -> Path | None:
+    """The newest checkpoint of this run; those of another run are removed."""
+    found = _of_run(folder, "step", run)
+    return found[-1][0] if found else None
+
+
+def _best(folder: Path, run: str) -> tuple[Path, dict[str, Any]] | None:
+    """The best weights of this run, and what they say of themselves."""
+    found = _of_run(folder, "best", run)
+    return min(found, key=lambda one: one[1]["loss"]) if found else None
+
+
+def _of_run(folder: Path, kind: str, run: str) -> list[tuple[Path, dict[str, Any]]]:
+    """Checkpoints of one run with what they say, oldest first; those of another run go."""
+    found = []
+    for path in _whole(folder, kind):
+        state = json.loads((path / STATE).read_bytes())
+        if state["run"] == run:
+            found.append((path, state))
+        else:
+            _discard(path)
+    return found
+
+
+def _whole(folder: Path, kind: str) -> list[Path]:
     """Checkpoints under their final name, oldest first."""
-    return sorted((folder / FOLDER).glob("step-*"), key=lambda path: int(path.name[5:]))
+    return sorted((folder / FOLDER).glob(f"{kind}-*"), key=lambda path: int(path.name[5:]))
 
 
 def _discard(path: Path) -> None:
     """Take the final name away first, so that a half-removed folder is never taken for whole."""
-    leaving = path.with_name(f".{path.name}.tmp")
+    leaving = path.with_name(f".{path.name}.gone.tmp")
     remove_tree(leaving)
     os.replace(path, leaving)
     remove_tree(leaving)

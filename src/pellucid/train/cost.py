@@ -11,17 +11,17 @@ purpose: the allocator's rounding, and memory of the libraries themselves.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import nn
 
 from pellucid.model.vlm import PellucidForConditionalGeneration
-from pellucid.recipe.train import Stage
+from pellucid.recipe.train import Sharding, Stage
 from pellucid.train.objective import CHUNK
 from pellucid.train.optim import hidden_matrices
+from pellucid.train.shard import matrices
 
-Sharding = Literal["none", "optimizer"]
 MODES = 3
 """Mode tokens: `<think>`, `</think>` and the nothink token."""
 FP32 = 4
@@ -170,13 +170,44 @@ def memory(
     found = trained(model, stage, sizes)
     per = {"adamw": 2 * FP32, "muon": FP32}
     states = sum(per[method] * count for (_, method), count in found.items())
-    count = sum(found.values())
+    count, split = sum(found.values()), sharding == "weights" and devices > 1
+    fetched = _fetched(model, stage, dtype) if split else Fetched(0.0, 0.0)
     return Memory(
-        weights=float(FP32 * sum(sizes.all.values())),
-        gradients=float(FP32 * count),
-        optimizer=states / (devices if sharding == "optimizer" else 1),
-        activations=activations(model, stage, work, dtype, recompute),
+        weights=FP32 * sum(sizes.all.values()) / (devices if split else 1) + fetched.weights,
+        gradients=FP32 * count / (devices if split else 1) + fetched.gradients,
+        optimizer=states / (1 if sharding == "none" else devices),
+        activations=activations(model, stage, work, dtype, recompute, split),
     )
+
+
+class Fetched(NamedTuple):
+    """Bytes that a device has beside its own parts where weights are shared out."""
+
+    weights: float
+    """Two layers' matrices, and all that stands outside of layers' matrices."""
+    gradients: float
+    """One layer's before and while they are summed, and those of the rest."""
+
+
+def _fetched(model: PellucidForConditionalGeneration, stage: Stage, dtype: str) -> Fetched:
+    rates, adapters = stage.modules.model_dump(), _adapters(model, stage)
+    layers, learnt, rest, rest_learnt = [0], [0], 0, 0
+    for name, module in model.modules_by_name().items():
+        inside = [sum(map(_count, matrices(layer))) for layer in _layers(model, module)]
+        outside = _count(module) - sum(inside)
+        layers, rest = layers + inside, rest + outside
+        if rates[name] is not None and name not in adapters:
+            learnt, rest_learnt = learnt + inside, rest_learnt + outside
+    size = 2 if dtype == "bfloat16" else FP32
+    return Fetched(
+        weights=2.0 * size * max(layers) + FP32 * rest,
+        gradients=float((size + FP32) * max(learnt) + FP32 * rest_learnt),
+    )
+
+
+def _layers(model: PellucidForConditionalGeneration, module: nn.Module) -> list[nn.Module]:
+    inside = set(module.modules())
+    return [layer for layer in model.layers() if layer in inside]
 
 
 def trained(
@@ -213,6 +244,7 @@ def activations(
     work: Work,
     dtype: str,
     recompute: bool = False,
+    split: bool = False,
 ) -> float:
     """Bytes that autograd keeps of one pack, and the largest passing thing beside them."""
     config, rates = model.config, stage.modules.model_dump()
@@ -220,7 +252,7 @@ def activations(
     half = dtype == "bfloat16"
     kept = layer = 0.0
     if half:
-        kept = _casts(model, stage, recompute)
+        kept = _casts(model, stage, recompute, split)
     if rates["vision"] is not None:
         layer = _tower_layer(config.vision_config, half) * work.patches
         depth = model.vision.depth
@@ -252,18 +284,21 @@ def activations(
     return float(kept + max(layer, logits))
 
 
-def _casts(model: PellucidForConditionalGeneration, stage: Stage, recompute: bool) -> float:
+def _casts(
+    model: PellucidForConditionalGeneration, stage: Stage, recompute: bool, split: bool
+) -> float:
     """Bytes of the bf16 copies of matrices.
 
     Autocast keeps those of trained ones; others are kept with what they are needed for, which a
-    layer that recomputes does not keep.
+    layer that recomputes does not keep. Layers of weights that are shared out come rounded.
     """
     sizes, rates, below, kept = sizes_of(model), stage.modules.model_dump(), False, 0.0
     adapters = _adapters(model, stage)
     for name, weights in sizes.hidden.items():
         whole = rates[name] is not None and name not in adapters
         reached = below or rates[name] is not None
-        if whole or (reached and (name == "projector" or not recompute)):
+        inside = not split and (whole or not recompute)
+        if reached and (name == "projector" or inside):
             kept += 2 * weights
         below = reached
     return kept + (2 * sizes.head if below else 0)

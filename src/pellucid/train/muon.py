@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.distributed.tensor import DTensor, Replicate
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of the quintic iteration; its slope at zero is steep, its fixed points lie around 1."""
@@ -52,11 +53,11 @@ class Muon(torch.optim.Optimizer):
                 by_shape.setdefault(tensor.shape, []).append(tensor)
         for shape, tensors in by_shape.items():
             scale = 0.2 * max(shape) ** 0.5
-            ahead = torch.stack([self._ahead(one, group) for one in tensors])
+            ahead = torch.stack([_whole(self._ahead(one, group)) for one in tensors])
             updates = orthogonal(ahead, self._products)
             for tensor, update in zip(tensors, updates, strict=True):
                 tensor.mul_(1 - group["lr"] * group["weight_decay"])
-                tensor.add_(update, alpha=-group["lr"] * scale)
+                tensor.add_(_part(update, tensor), alpha=-group["lr"] * scale)
 
     def _ahead(self, tensor: Tensor, group: dict[str, Any]) -> Tensor:
         """The gradient, moved towards its running mean."""
@@ -66,6 +67,20 @@ class Muon(torch.optim.Optimizer):
             state["momentum_buffer"] = torch.zeros_like(tensor.grad)
         mean = state["momentum_buffer"].lerp_(tensor.grad, 1 - momentum)
         return tensor.grad.lerp(mean, momentum)
+
+
+def _whole(tensor: Tensor) -> Tensor:
+    """A matrix of which ranks hold parts; every rank gets all of it."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def _part(whole: Tensor, like: Tensor) -> Tensor:
+    """What a rank holds of a matrix, if it holds a part of `like`."""
+    if not isinstance(like, DTensor):
+        return whole
+    mesh = like.device_mesh
+    replicated = DTensor.from_local(whole, mesh, [Replicate()] * mesh.ndim, run_check=False)
+    return replicated.redistribute(placements=like.placements)
 
 
 def orthogonal(

@@ -6,12 +6,12 @@ tokens of the whole optimizer step, so splitting a step differently changes noth
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from pellucid.model.rounding import spare
@@ -38,22 +38,45 @@ class Sums(NamedTuple):
     """How many of these there are."""
 
 
-def token_losses(
-    model: PellucidForConditionalGeneration, batch: Batch, dtype: str
-) -> Float[Tensor, " n"]:
-    """Negative log-probability of each target, float32, differentiable.
+@final
+class Objective(nn.Module):
+    """A model under the loss that it is trained by, in one forward pass."""
 
-    Args:
-        model: the model; gradients flow to what requires them.
-        batch: one packed sequence.
-        dtype: "bfloat16" runs the forward pass under autocast; "float32" does not.
-    """
-    device = batch.input_ids.device.type
-    with torch.autocast(device, dtype=torch.bfloat16, enabled=dtype == "bfloat16"):
-        embedded = model.embed(batch.input_ids, batch.patches, batch.grids)  # (1, T, d)
-        places = model.positions(batch.input_ids, batch.grids, batch.segments)
-        hidden = model.hidden(embedded, segments=batch.segments, position_ids=places)  # (1, T, d)
-        return chunked_losses(model.head, hidden[0, batch.sources], batch.targets)
+    def __init__(self, model: PellucidForConditionalGeneration, dtype: str) -> None:
+        """Take a model.
+
+        Args:
+            model: gradients flow to what requires them.
+            dtype: "bfloat16" runs the forward pass under autocast; "float32" does not.
+        """
+        super().__init__()
+        self.model, self.dtype = model, dtype
+
+    def forward(self, batch: Batch, blank: bool = False) -> Float[Tensor, " n"]:
+        """Negative log-probability of each target, float32, differentiable.
+
+        Args:
+            batch: one packed sequence.
+            blank: a blank image goes through the tower and counts nothing: every layer is run, as
+                on ranks that do have images.
+        """
+        model, device = self.model, batch.input_ids.device.type
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=self.dtype == "bfloat16"):
+            embedded = model.embed(batch.input_ids, batch.patches, batch.grids)  # (1, T, d)
+            if blank:
+                embedded = embedded + 0.0 * model.features(*self._blank(batch)).sum()
+            places = model.positions(batch.input_ids, batch.grids, batch.segments)
+            hidden = model.hidden(embedded, segments=batch.segments, position_ids=places)
+            losses = chunked_losses(model.head, hidden[0, batch.sources], batch.targets)
+        return losses.clone()  # no view of another tensor: `shard` hooks into it
+
+    def _blank(self, batch: Batch) -> tuple[Float[Tensor, "p c"], Int64[Tensor, "n g"]]:
+        """Patches and views of the smallest image that this model can look at."""
+        config = self.model.config
+        side, scales = config.square, config.feature_scales
+        view = [side, side] if scales == 1 else [side, side, 1, 1]
+        patches = batch.patches.new_zeros(scales * side * side, batch.patches.shape[1])
+        return patches, torch.tensor([view] * scales)
 
 
 def chunked_losses(

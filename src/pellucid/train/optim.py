@@ -1,8 +1,9 @@
 """Who is trained by what, at which rate: parameter groups per module, AdamW and Muon, clipping.
 
 AdamW is the library's. Muon (see `muon`) takes hidden matrices as the checkpoint stores them: a
-fused matrix (Phi-3's `qkv_proj`) is orthogonalised as one. Shared out over ranks (ZeRO-1), whole
-tensors go to one rank each, by torch's `ZeroRedundancyOptimizer`.
+fused matrix (Phi-3's `qkv_proj`) is orthogonalised as one. Of a state that is shared out over ranks
+(ZeRO-1) whole tensors go to one rank each, by torch's `ZeroRedundancyOptimizer`. Where the weights
+are shared out (see `shard`), gradients and states are parts of tensors as the weights are.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,8 +12,9 @@ from typing import Any, Literal, NamedTuple, final
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
-from pellucid.recipe.train import Modules, Optimizer
+from pellucid.recipe.train import Modules, Optimizer, Sharding
 from pellucid.train.muon import Muon
 from pellucid.train.ranks import ALONE, Ranks
 
@@ -82,7 +84,7 @@ class Optimizers:
         options: Optimizer,
         dtype: str,
         ranks: Ranks = ALONE,
-        sharded: bool = False,
+        sharding: Sharding = "none",
     ) -> None:
         """Make the optimizers.
 
@@ -92,9 +94,11 @@ class Optimizers:
             options: which optimizers, and their constants.
             dtype: "float32" or "bfloat16", of the stage; Muon's products follow it.
             ranks: that make the same steps.
-            sharded: each rank holds the state of a share of the tensors and updates these alone.
+            sharding: what they share out. With "optimizer" each holds the state of a share of the
+                tensors and updates these alone; with "weights" the tensors are shared out already.
         """
-        self._ranks, self._sharded = ranks, sharded and ranks.size > 1
+        self._ranks = ranks
+        self.sharding: Sharding = sharding if ranks.size > 1 else "none"
         self._by_name = {parameter.name: parameter for parameter in trained}
         self._peaks = {name: _rate(rates, name) or 0.0 for name in _in_order(trained)}
         self._modules = {
@@ -135,7 +139,7 @@ class Optimizers:
     def sum_gradients(self) -> None:
         """Give every rank the sum of all ranks' gradients; what no rank reached stays without."""
         ranks = self._ranks
-        if ranks.size == 1:
+        if ranks.size == 1 or self.sharding == "weights":  # summed in the backward pass
             return
         tensors = [parameter.tensor for parameter in self._by_name.values()]
         reached = torch.tensor([float(tensor.grad is not None) for tensor in tensors])
@@ -154,48 +158,65 @@ class Optimizers:
         Returns:
             The norms before scaling; non-finite gradients are left as they are.
         """
-        norms = {name: _norm(tensors) for name, tensors in self._modules.items()}
-        total = torch.stack(list(norms.values())).norm()
+        held = {name: list(_gradients(tensors)) for name, tensors in self._modules.items()}
+        norms = torch.stack([_norm(found, self._modules[name][0]) for name, found in held.items()])
+        if self.sharding == "weights":  # each rank has seen its parts
+            squares = norms.square()
+            self._ranks.add([squares])
+            norms = squares.sqrt()
+        total = norms.norm()
         if bool(torch.isfinite(total)):
-            everything = [tensor for tensors in self._modules.values() for tensor in tensors]
-            torch.nn.utils.clip_grads_with_norm_(everything, max_norm, total)
-        return Norms(float(total), {name: float(norm) for name, norm in norms.items()})
+            factor = (max_norm / (total + 1e-6)).clamp(max=1.0)
+            for found in filter(None, held.values()):
+                torch._foreach_mul_(found, factor)
+        return Norms(float(total), dict(zip(held, norms.tolist(), strict=True)))
 
     def state(self) -> dict[str, Tensor]:
-        """Every tensor that the next step depends on: `<method>/<field>/<parameter>`.
-
-        All ranks call it; of a sharded state the leader gets the whole, on the CPU.
-        """
+        """What this rank holds of what the next step depends on: `<method>/<field>/<parameter>`."""
         found = {}
         for name, parameter in self._by_name.items():
             fields = self._local(parameter.method).state.get(parameter.tensor, {})
             for field, value in fields.items():
                 found[f"{parameter.method}/{field}/{name}"] = value
-        if self._sharded:
-            shares = self._ranks.gathered({key: value.cpu() for key, value in found.items()})
-            found = {key: value for share in shares for key, value in share.items()}
+        return found
+
+    def room(self, sizes: Mapping[str, torch.Size]) -> dict[str, Tensor]:
+        """Tensors to read a state into, for `load`.
+
+        Args:
+            sizes: of all that ranks together have to say in `state`, however many they were.
+        """
+        found, own = {}, self._own()
+        for key, size in sizes.items():
+            method, _, name = key.split("/", 2)
+            parameter = self._by_name[name]
+            assert method == parameter.method, f"{name} was trained by {method}"
+            if parameter.tensor in own:
+                like = parameter.tensor.detach()
+                found[key] = torch.zeros_like(like) if size == like.shape else _number(like)
         return found
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Take over what `state` returned; a rank takes what it has to update."""
-        own = {
+        """Take over what `state` returned, of what this rank updates."""
+        for key, value in state.items():
+            method, field, name = key.split("/", 2)
+            parameter = self._by_name[name]
+            assert method == parameter.method, f"{name} was trained by {method}"
+            self._local(parameter.method).state[parameter.tensor][field] = value
+
+    def _own(self) -> set[Tensor]:
+        """What this rank updates, or its parts of it."""
+        return {
             tensor
             for method in self._optimizers
             for group in self._local(method).param_groups
             for tensor in group["params"]
         }
-        for key, value in state.items():
-            method, field, name = key.split("/", 2)
-            parameter = self._by_name[name]
-            assert method == parameter.method, f"{name} was trained by {method}"
-            if parameter.tensor in own:
-                fields = self._local(parameter.method).state[parameter.tensor]
-                fields[field] = value.to(parameter.tensor.device)
 
     def _made(
         self, kind: type[torch.optim.Optimizer], groups: list[dict[str, object]], **options: Any
     ) -> torch.optim.Optimizer:
-        if not self._sharded:
+        if self.sharding != "optimizer":
             return kind(groups, **options)
         from torch.distributed.optim import ZeroRedundancyOptimizer  # warns when it is imported
 
@@ -204,7 +225,7 @@ class Optimizers:
     def _local(self, method: Method) -> torch.optim.Optimizer:
         """What holds this rank's state."""
         made: Any = self._optimizers[method]
-        return made.optim if self._sharded else made
+        return made.optim if self.sharding == "optimizer" else made
 
     def _groups(
         self, trained: list[Parameter], method: Method, weight_decay: float
@@ -227,12 +248,23 @@ class Optimizers:
         return groups
 
 
-def _norm(tensors: list[nn.Parameter]) -> Tensor:
-    """Norm of the gradients; 0 for a module that the step did not reach (no images)."""
-    gradients = [tensor.grad for tensor in tensors if tensor.grad is not None]
+def _gradients(tensors: list[nn.Parameter]) -> Iterator[Tensor]:
+    """Gradients that there are, or this rank's parts of them."""
+    for tensor in tensors:
+        if tensor.grad is not None:
+            yield tensor.grad.to_local() if isinstance(tensor.grad, DTensor) else tensor.grad
+
+
+def _norm(gradients: list[Tensor], like: Tensor) -> Tensor:
+    """Their norm; 0 for a module that the step did not reach (no images)."""
     if not gradients:
-        return tensors[0].new_zeros(())
+        return torch.zeros((), device=like.device)
     return torch.nn.utils.get_total_norm(gradients)
+
+
+def _number(like: Tensor) -> Tensor:
+    """Room for one number where a tensor's state lies."""
+    return torch.zeros((), device=like.device)
 
 
 def hidden_matrices(module: nn.Module) -> Iterator[str]:

@@ -2,12 +2,12 @@
 
     torchrun --nproc-per-node 8 ... pellucid run recipe.yaml
 
-Every rank holds the whole model (data parallel). A step's packs are dealt to the ranks, gradients
+Every rank sees other packs of a step (data parallel). These are dealt to the ranks, gradients
 and losses are summed, and every rank makes the same update. Denominators come from the plan, so a
 rank without a pack, or without an image, adds zeros and waits for nobody. One process alone is the
 same code without a process group.
 
-Leaves out on purpose: sharded weights. The optimizer's state can be shared out (see `optim`).
+The optimizer's state can be shared out (see `optim`), and the weights as well (see `shard`).
 """
 
 import gc
@@ -40,7 +40,7 @@ class Ranks:
         self.idle = True
         """Whether all of them wait for what the leader tells next."""
         # What is told beside the numbers; a group of its own, since its waits may be long.
-        self._aside = dist.new_group(backend="gloo", timeout=_PATIENCE) if size > 1 else None
+        self.aside = dist.new_group(backend="gloo", timeout=_PATIENCE) if size > 1 else None
 
     @property
     def leads(self) -> bool:
@@ -59,10 +59,6 @@ class Ranks:
         self.idle = False
         yield self
         self.idle = True
-
-    def owns(self, index: int) -> bool:
-        """Whether the pack at `index` of a step is this rank's."""
-        return index % self.size == self.rank
 
     def add(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by its sum over all ranks; of one dtype, in the same order."""
@@ -98,21 +94,13 @@ class Ranks:
         if self.size == 1:
             return what
         box = [what]
-        dist.broadcast_object_list(box, src=0, group=self._aside)
+        dist.broadcast_object_list(box, src=0, group=self.aside)
         return box[0]
-
-    def gathered(self, what: Any) -> list[Any]:
-        """What every rank has to say, by rank; nothing where this one does not lead."""
-        if self.size == 1:
-            return [what]
-        box = [None] * self.size if self.leads else None
-        dist.gather_object(what, box, dst=0, group=self._aside)
-        return box or []
 
     def wait(self) -> None:
         """Until all ranks are here."""
         if self.size > 1:
-            dist.barrier(group=self._aside)
+            dist.barrier(group=self.aside)
 
 
 ALONE = Ranks()

@@ -25,7 +25,7 @@ from pellucid.base.hashing import hash_json
 from pellucid.base.progress import Progress
 from pellucid.base.stop import between_steps
 from pellucid.model import checkpoint as models
-from pellucid.recipe.train import Stage
+from pellucid.recipe.train import Sharding, Stage
 from pellucid.store import MixRow, Store, read_mix
 from pellucid.train import checkpoint as checkpoints
 from pellucid.train import cost, table
@@ -41,11 +41,13 @@ from pellucid.train.folder import (
 from pellucid.train.lengths import Lengths, index_lengths
 from pellucid.train.log import JsonLines
 from pellucid.train.lora import adapt, merge
+from pellucid.train.objective import Objective
 from pellucid.train.optim import Optimizers, Parameter, freeze, parameters
 from pellucid.train.plan import Cursor, Plan
 from pellucid.train.precision import deterministic, peak_flops
 from pellucid.train.ranks import ALONE, Ranks
 from pellucid.train.recompute import recomputing
+from pellucid.train.shard import gather, shard
 from pellucid.train.step import REPRODUCER, Outcome, Stepper
 from pellucid.train.validation import Validation
 
@@ -63,7 +65,7 @@ def train_stage(
     dtype: str,
     validation_folder: Path | None = None,
     ranks: Ranks = ALONE,
-    sharded: bool = False,
+    sharding: Sharding = "none",
     recompute: bool = False,
 ) -> None:
     """Train one stage into `folder`, from the start or from where a killed run stood.
@@ -81,7 +83,7 @@ def train_stage(
         dtype: "float32", or "bfloat16" for a forward pass under autocast over float32 weights.
         validation_folder: the finished mix of `stage.validation`; must be given if there is one.
         ranks: the processes that train together. How many there are changes the last bits.
-        sharded: each rank holds a share of the optimizer's state.
+        sharding: what the ranks share out.
         recompute: layers compute again what the backward pass needs.
 
     Raises:
@@ -92,37 +94,43 @@ def train_stage(
         if ranks.told(ranks.leads and finished(folder)):
             return
         mix = read_mix(mix_folder).rows
-        loaded = models.load(checkpoint, device)
+        split = sharding == "weights" and ranks.size > 1
+        loaded = models.load(checkpoint, "cpu" if split else device)
         with ranks.leader_first():
             lengths = _index(folder, stage, mix, stores, loaded)
-        modules = loaded.model.modules_by_name()
+        modules, objective = loaded.model.modules_by_name(), Objective(loaded.model, dtype)
         sizes = table.sizes(modules)
         freeze(modules, stage.modules)
         adapt(modules, stage.lora, seed, loaded.renderer.mode_ids)
+        if split:
+            shard(objective, ranks, device)
         trained = parameters(modules, stage.modules, stage.optimizer.kind)
         assert all(one.tensor.dtype == torch.float32 for one in trained), "weights are float32"
         if ranks.leads:
-            (folder / REPRODUCER).unlink(missing_ok=True)
-            _tell(lengths, mix)
-            table.report(folder, table.rows(sizes, stage.modules, trained))
-        optimizers = Optimizers(trained, stage.modules, stage.optimizer, dtype, ranks, sharded)
+            _tell(folder, lengths, mix, table.rows(sizes, stage.modules, trained))
+        optimizers = Optimizers(trained, stage.modules, stage.optimizer, dtype, ranks, sharding)
         run = _run(stage, mix, checkpoint, seed, dtype)
-        with ranks.leader_first():
-            start = checkpoints.resume(folder, run, trained, optimizers)
+        start = checkpoints.resume(folder, run, trained, optimizers, ranks)
         plan = Plan(lengths, stage, seed)
         feed = Feed(lengths, stores, loaded.renderer)
         stepper = Stepper(
-            folder, stage, plan.total, loaded.model, optimizers, lengths, feed, device, dtype,
-            ranks, loaded.renderer.choice_ids,
+            folder, stage, plan.total, objective, optimizers, lengths, feed, device, ranks,
+            loaded.renderer.choice_ids,
         )  # fmt: skip
         with ranks.leader_first():
-            held_out = _validation(folder, stage, validation_folder, stores, loaded, device, dtype)
+            held_out = _validation(
+                folder, stage, validation_folder, stores, loaded, objective, device
+            )
         with deterministic(device), recomputing(loaded.model, recompute):
             _loop(folder, stage, plan, start, stepper, held_out, trained, optimizers, ranks)
-        merge(modules, stage.lora)
-        with ranks.leader_first():
-            if ranks.leads:
-                publish_model(folder, loaded)
+        if held_out and held_out.keeps:
+            _take_best(folder, run, trained, ranks)
+        if split:
+            gather(objective, ranks)
+        if ranks.leads:
+            merge(modules, stage.lora)
+            publish_model(folder, loaded)
+        ranks.wait()
 
 
 def _index(
@@ -132,8 +140,9 @@ def _index(
     return index_lengths(folder, stage, mix, stores, loaded.renderer, context)
 
 
-def _tell(lengths: Lengths, mix: tuple[MixRow, ...]) -> None:
-    """A line that says what the length index holds."""
+def _tell(folder: Path, lengths: Lengths, mix: tuple[MixRow, ...], rows: list[table.Row]) -> None:
+    """What the length index holds, and what is trained."""
+    (folder / REPRODUCER).unlink(missing_ok=True)
     tokens, supervised = int(lengths.tokens.sum()), int(lengths.supervised.sum())
     shrunk = sum(most is not None for most in lengths.image_tokens)
     print(
@@ -142,6 +151,7 @@ def _tell(lengths: Lengths, mix: tuple[MixRow, ...]) -> None:
         + (f", {shrunk} examples with images scaled down" if shrunk else ""),
         file=sys.stderr,
     )
+    table.report(folder, rows)
 
 
 def _validation(
@@ -150,8 +160,8 @@ def _validation(
     mix_folder: Path | None,
     stores: Store,
     loaded: models.Loaded,
+    objective: Objective,
     device: str,
-    dtype: str,
 ) -> Validation | None:
     """What reads the held-out mix, if there is one; its index lies in a folder of its own."""
     if stage.validation is None:
@@ -164,18 +174,14 @@ def _validation(
     named = stage.model_copy(update={"mix": stage.validation.mix})  # for messages
     lengths = index_lengths(own, named, rows, stores, loaded.renderer, context)
     feed = Feed(lengths, stores, loaded.renderer)
-    every = stage.validation.every
-    return Validation(lengths, feed, loaded.model, every, stage.pack, device, dtype)
+    return Validation(lengths, feed, objective, stage.validation, stage.pack, device)
 
 
 def _run(stage: Stage, mix: tuple[MixRow, ...], checkpoint: Path, seed: int, dtype: str) -> str:
     """Hash of everything that decides the steps."""
     rows = [[row.id, row.repeat, row.mode] for row in mix]
     told = stage.model_dump(mode="json")
-    for name in ("lora", "max_steps"):
-        if told[name] is None:
-            del told[name]  # a training from before there were any is resumed
-    return hash_json([told, rows, file_hashes(checkpoint), seed, dtype])
+    return hash_json([checkpoints.FORMAT, told, rows, file_hashes(checkpoint), seed, dtype])
 
 
 def _loop(
@@ -190,31 +196,40 @@ def _loop(
     ranks: Ranks,
 ) -> None:
     """The steps that are left, with a checkpoint every so many and at a Ctrl-C."""
-    total, peak = plan.total, peak_flops(stepper.device, stepper.dtype)
+    total, peak = plan.total, peak_flops(stepper.device, stepper.objective.dtype)
     progress = Progress(f"train.{stage.name}", total)
     steps = plan.steps(Cursor(start.epoch, start.window, start.pack), start.step)
     with _book(folder, start, ranks) as book, between_steps() as stop:
         for done, step in enumerate(steps, start.step + 1):
             outcome = stepper.step(done - 1, step)
             if held_out and held_out.due(done, total):
-                outcome.log["validation"] = held_out.measure()
+                outcome.log["validation"] = found = held_out.measure()
+                if held_out.keeps:
+                    loss = ranks.told(found["loss"])
+                    checkpoints.keep_best(folder, start.run, done, loss, trained, ranks)
             stopping = ranks.any(stop.asked)
+            sizes = 0, 0
             due = stopping or (done % stage.checkpoint_every == 0 and done < total)
-            found = optimizers.state() if due else {}
             if book:
                 book.log.write(outcome.log)
-                operations = cost.flops(stepper.model, stage, outcome.work)
+                operations = cost.flops(stepper.objective.model, stage, outcome.work)
                 book.times.write(_timing(outcome, operations / ranks.size / peak))
                 if due:
                     sizes = book.log.sync(), book.times.sync()
-                    state = checkpoints.State(start.run, done, *step.after, *sizes)
-                    weights = {one.name: one.tensor for one in trained}
-                    checkpoints.save(folder, state, weights, found)
                 progress.at(done, f"loss {outcome.log['loss']:.3f}")
+            if due:
+                state = checkpoints.State(start.run, done, *step.after, *sizes)
+                checkpoints.save(folder, state, trained, optimizers, ranks)
             if stopping:
-                ranks.wait()  # until the checkpoint is there: who leaves ends the others
                 stop.asked = True  # also where it was pressed on another rank
                 break
+
+
+def _take_best(folder: Path, run: str, trained: list[Parameter], ranks: Ranks) -> None:
+    """Go back to the weights of the best reading."""
+    step = checkpoints.take_best(folder, run, trained, ranks)
+    if ranks.leads:
+        print(f"  kept what it was after step {step}", file=sys.stderr)
 
 
 class _Book(NamedTuple):

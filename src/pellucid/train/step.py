@@ -17,13 +17,13 @@ import torch
 from pellucid.base.errors import Problem, UserError
 from pellucid.base.hashing import canonical_json
 from pellucid.base.paths import write_bytes
-from pellucid.model.vlm import PellucidForConditionalGeneration
 from pellucid.recipe.train import Stage
 from pellucid.train.batch import Batch, collate
 from pellucid.train.cost import Work
+from pellucid.train.deal import turns
 from pellucid.train.feed import Feed
 from pellucid.train.lengths import Lengths
-from pellucid.train.objective import sums, token_losses
+from pellucid.train.objective import Objective, sums
 from pellucid.train.optim import Norms, Optimizers
 from pellucid.train.pack import Pack, occupancy
 from pellucid.train.plan import Step
@@ -55,19 +55,18 @@ class Stepper:
         folder: Path,
         stage: Stage,
         total: int,
-        model: PellucidForConditionalGeneration,
+        objective: Objective,
         optimizers: Optimizers,
         lengths: Lengths,
         feed: Feed,
         device: str,
-        dtype: str,
         ranks: Ranks = ALONE,
         choices: Sequence[int] = (),
     ) -> None:
         self._folder, self._stage, self._total = folder, stage, total
-        self.model, self._optimizers = model, optimizers
+        self.objective, self._optimizers = objective, optimizers
         self._lengths, self._feed = lengths, feed
-        self.device, self.dtype, self._ranks = device, dtype, ranks
+        self.device, self._ranks = device, ranks
         self._modes, self._tasks = np.array(lengths.modes), np.array(lengths.tasks)
         self._choices = choices
         self._opens = np.diff(lengths.row, prepend=-1) > 0  # first example of its record
@@ -83,19 +82,20 @@ class Stepper:
         targets = int(self._lengths.supervised[members].sum())
         self._optimizers.zero()
         by_example = torch.zeros(3, len(members), dtype=torch.float64)  # see `Sums`
-        at, waited = 0, 0.0
-        for index, one in enumerate(step.packs):
-            stop = at + len(one)
-            if self._ranks.owns(index):
-                began = time.perf_counter()
-                batch = self._batch(one)
-                waited += time.perf_counter() - began
-                losses = token_losses(self.model, batch, self.dtype)
-                found = sums(losses, batch, self._choices)
-                if found.loss.requires_grad:  # text alone does not reach a projector or tower
-                    (found.loss / targets).backward()
-                by_example[:, at:stop] = torch.stack(list(found[1:]))
-            at = stop
+        waited, (rank, size) = 0.0, (self._ranks.rank, self._ranks.size)
+        together = self._optimizers.sharding == "weights"
+        for turn in turns(step.packs, self._lengths.patches, rank, size, together):
+            began = time.perf_counter()
+            batch = self._batch(turn.pack)
+            waited += time.perf_counter() - began
+            found = sums(self.objective(batch, turn.blank), batch, self._choices)
+            loss = found.loss / targets if turn.counts else 0.0 * found.loss
+            if loss.requires_grad:  # text alone does not reach a projector or tower
+                loss.backward()
+            if turn.counts:
+                by_example[:, turn.start : turn.start + len(turn.pack)] = torch.stack(
+                    list(found[1:])
+                )
         self._ranks.add([by_example])
         self._optimizers.sum_gradients()
         norms = self._optimizers.clip(self._stage.clip_norm)
@@ -152,7 +152,8 @@ class Stepper:
         self._ranks.wait()  # nobody leaves before all have seen it
         records = [self._lengths.records[int(row)] for row in rows]
         told = {key: repr(value) for key, value in log.items()}
-        seen = {"stage": self._stage.model_dump(mode="json"), "dtype": self.dtype, "step": told}
+        how = {"stage": self._stage.model_dump(mode="json"), "dtype": self.objective.dtype}
+        seen = {**how, "step": told}
         if self._ranks.leads:
             write_bytes(self._folder / REPRODUCER, canonical_json({**seen, "records": records}))
         what = "loss" if not math.isfinite(log["loss"]) else "grad_norm"

@@ -18,6 +18,7 @@ from pellucid.train.feed import Feed
 from pellucid.train.folder import peak_rss_bytes, rss_bytes
 from pellucid.train.lengths import index_lengths
 from pellucid.train.lora import adapt
+from pellucid.train.objective import Objective
 from pellucid.train.optim import Optimizers, freeze, parameters
 from pellucid.train.plan import Plan
 from pellucid.train.precision import deterministic
@@ -73,10 +74,8 @@ def trial(
         folder = Path(name)
         lengths = index_lengths(folder, stage, rows, stores, loaded.renderer, context)
         plan, feed = Plan(lengths, stage, seed), Feed(lengths, stores, loaded.renderer)
-        total = plan.total
-        stepper = Stepper(
-            folder, stage, total, loaded.model, optimizers, lengths, feed, device, dtype
-        )
+        objective = Objective(loaded.model, dtype)
+        stepper = Stepper(folder, stage, plan.total, objective, optimizers, lengths, feed, device)
         with recomputing(loaded.model, recompute):
             took = list(_timed(stepper, plan, device))
     warm = _warm(took)

@@ -12,12 +12,12 @@ from typing import Any, final
 import numpy as np
 import torch
 
-from pellucid.model.vlm import PellucidForConditionalGeneration
 from pellucid.recipe.train import Pack as Budgets
+from pellucid.recipe.train import StageValidation
 from pellucid.train.batch import collate
 from pellucid.train.feed import Feed
 from pellucid.train.lengths import Lengths
-from pellucid.train.objective import sums, token_losses
+from pellucid.train.objective import Objective, sums
 from pellucid.train.pack import Pack, pack
 
 
@@ -29,20 +29,24 @@ class Validation:
         self,
         lengths: Lengths,
         feed: Feed,
-        model: PellucidForConditionalGeneration,
-        every: int,
+        objective: Objective,
+        options: StageValidation,
         budgets: Budgets,
         device: str,
-        dtype: str,
     ) -> None:
-        """Reads the mix that `lengths` and `feed` are of, each time `every` steps are done."""
-        self._lengths, self._feed, self._model = lengths, feed, model
-        self._every, self._budgets, self._device, self._dtype = every, budgets, device, dtype
+        """Reads the mix that `lengths` and `feed` are of, as often as `options` say."""
+        self._lengths, self._feed, self._objective = lengths, feed, objective
+        self._options, self._budgets, self._device = options, budgets, device
         self._modes = np.array(lengths.modes)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the weights of the best reading are those that the stage ends with."""
+        return self._options.keep == "best"
 
     def due(self, done: int, total: int) -> bool:
         """Whether it is to be read after `done` of `total` steps."""
-        return done % self._every == 0 or done == total
+        return done % self._options.every == 0 or done == total
 
     def measure(self) -> dict[str, Any]:
         """Mean loss per supervised token (nats), over all and by mode, and how many there are."""
@@ -51,7 +55,7 @@ class Validation:
         with torch.no_grad():
             for one in self._packs():
                 batch = collate([self._feed.example(index) for index in one], self._device)
-                losses.append(sums(token_losses(self._model, batch, self._dtype), batch).by_example)
+                losses.append(sums(self._objective(batch), batch).by_example)
                 order += one
         found = torch.cat(losses).double().cpu().numpy()
         counts, modes = self._lengths.supervised[order], self._modes[order]

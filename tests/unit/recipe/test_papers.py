@@ -111,11 +111,14 @@ def test_the_plan_of_the_report_s_recipe(tmp_path: Path) -> None:
     assert round(parameters["projector"]["all"] / 1e6, 1) == 32.1
     assert told["stages"][0]["parameters"]["decoder"]["trained"] == 0
     assert told["stages"][0]["memory"]["optimizer"]["total"] < 80e9
-    assert told["stages"][1]["on"]["fits"] == {"none": False, "optimizer": True}
+    assert told["stages"][1]["on"]["fits"] == {
+        "none": False, "optimizer": True, "weights": True
+    }  # fmt: skip
     assert 20 * 3600 < told["stages"][1]["on"]["seconds"] < 40 * 3600
     for stage in told["stages"][1:]:
         assert stage["memory"]["optimizer"]["total"] < 180e9 < stage["memory"]["none"]["total"]
         assert stage["memory"]["optimizer"]["total"] > 80e9, "two copies in fp32 alone are 121 GB"
+        assert stage["memory"]["weights"]["total"] < 80e9
 
 
 def test_the_plan_for_people_fits_the_terminal(tmp_path: Path) -> None:

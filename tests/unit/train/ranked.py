@@ -8,9 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import torch
+from torch.distributed.tensor import DTensor
 
 from pellucid import store
 from pellucid.recipe.train import Stage
+from pellucid.train.deal import turns
 from pellucid.train.ranks import joined, leave
 from pellucid.train.stage import train_stage
 from pellucid.train.step import Stepper
@@ -26,26 +28,28 @@ for task in json.loads(sys.argv[1]):
     def step(self, number, planned, task=task, seen=seen, held=held):
         held.append(
             sum(
-                value.numel()
+                (value.to_local() if isinstance(value, DTensor) else value).numel()
                 for method in self._optimizers._optimizers
                 for fields in self._optimizers._local(method).state.values()
                 for value in fields.values()
             )
         )
-        seen.append(sum(ranks.owns(index) for index in range(len(planned.packs))))
+        dealt = turns(planned.packs, self._lengths.patches, ranks.rank, ranks.size, False)
+        seen.append(sum(turn.counts for turn in dealt))
         if (task["press_rank"], task["press_step"]) == (ranks.rank, number):
             os.kill(os.getpid(), signal.SIGINT)
         return real(self, number, planned)
 
     Stepper.step = step
     root = Path(task["root"])
-    with suppress(KeyboardInterrupt):
-        train_stage(
-            Stage.model_validate(task["stage"]), Path(task["mix"]), store.open(root / "data"),
-            root / "model", Path(task["folder"]), 3, "cpu", "float32",
-            validation_folder=Path(task["held_out"]) if task["held_out"] else None, ranks=ranks,
-            sharded=task["sharded"],
-        )  # fmt: skip
+    for _ in range(2 if task["again"] else 1):
+        with suppress(KeyboardInterrupt):
+            train_stage(
+                Stage.model_validate(task["stage"]), Path(task["mix"]), store.open(root / "data"),
+                root / "model", Path(task["folder"]), 3, "cpu", task["dtype"],
+                validation_folder=Path(task["held_out"]) if task["held_out"] else None,
+                ranks=ranks, sharding=task["sharding"],
+            )  # fmt: skip
     line = f"{task['name']} rank {ranks.rank}"  # in one write each: the ranks share a pipe
     sys.stdout.write(f"{line} holds {held[-1]}\n{line} packs {seen}\n")
     sys.stdout.flush()

@@ -12,7 +12,7 @@ from pellucid.recipe.train import AdamW, DecoderLora, Lora, LoraModules, Modules
 from pellucid.train import cost
 from pellucid.train.batch import Batch
 from pellucid.train.lora import adapt
-from pellucid.train.objective import token_losses
+from pellucid.train.objective import Objective
 from pellucid.train.optim import Optimizers, freeze, parameters
 from pellucid.train.recompute import recomputing
 
@@ -81,7 +81,7 @@ def kept(model, batch, dtype):
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        token_losses(model, batch, dtype).sum()
+        Objective(model, dtype)(batch).sum()
     return sum(size for size, _ in seen.values())
 
 
@@ -108,7 +108,7 @@ def test_layers_that_recompute_keep_their_inputs_alone():
 
     def gradients():
         model.zero_grad()
-        token_losses(model, batch, "float32").sum().backward()
+        Objective(model, "float32")(batch).sum().backward()
         return {name: one.grad.clone() for name, one in model.named_parameters()}
 
     plain = gradients()
@@ -148,7 +148,7 @@ def test_operations_are_those_that_torch_counts(shape, names, again):
     freeze(modules, stage.modules)
     adapt(modules, stage.lora, 0)
     with FlopCounterMode(display=False) as counter, recomputing(model, again):
-        token_losses(model, batch, "float32").sum().backward()
+        Objective(model, "float32")(batch).sum().backward()
     counted = counter.get_flop_counts()["Global"]
     products = sum(count for op, count in counted.items() if "attention" not in str(op))
     assert told == pytest.approx(products, rel=0.015)
@@ -165,7 +165,7 @@ def test_attention_s_operations_are_those_of_its_products(names):
     tower = cost.flops(model, stage, images) - cost.flops(model, stage, none)
     freeze(model.modules_by_name(), stage.modules)
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
-        token_losses(model, batch, "float32").sum().backward()
+        Objective(model, "float32")(batch).sum().backward()
     counted = counter.get_flop_counts()["Global"]
     products = sum(count for op, count in counted.items() if "bmm" in str(op))
     # Rows of a padded batch are as long as its longest: 700 for 548 and up, which are three.
@@ -186,7 +186,7 @@ def test_states_are_those_that_the_optimizers_hold():
         freeze(modules, stage.modules)
         found = parameters(modules, stage.modules, options.kind)
         optimizers = Optimizers(found, stage.modules, options, "float32")
-        token_losses(model, batch, "float32").mean().backward()
+        Objective(model, "float32")(batch).mean().backward()
         optimizers.set_factor(1e-3)
         optimizers.step()
         held = sum(one.nbytes for one in optimizers.state().values() if one.ndim)

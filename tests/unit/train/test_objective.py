@@ -6,11 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tests.unit.train.conftest import TINY
 
 from pellucid.model import checkpoint
 from pellucid.model.processor import Processor
+from pellucid.prompt.render import Renderer
+from pellucid.recipe.model import DynamicImages, DynamicS2Images
+from pellucid.schema.record import Source, assistant, make_record, user
 from pellucid.train.batch import collate
-from pellucid.train.objective import chunked_losses, sums, token_losses
+from pellucid.train.objective import Objective, chunked_losses, sums
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +38,7 @@ def gradients(model, batches) -> dict[str, torch.Tensor]:
     count = sum(len(batch.targets) for batch in batches)
     model.zero_grad()
     for batch in batches:
-        (sums(token_losses(model, batch, "float32"), batch).loss / count).backward()
+        (sums(Objective(model, "float32")(batch), batch).loss / count).backward()
     return {name: one.grad.clone() for name, one in model.named_parameters()}
 
 
@@ -80,7 +84,7 @@ def test_it_is_the_loss_of_the_whole_logits(loaded, examples) -> None:
         output = loaded.model(
             batch.input_ids, batch.patches, batch.grids, segments=batch.segments, labels=labels
         )
-        losses = token_losses(loaded.model, batch, "float32")
+        losses = Objective(loaded.model, "float32")(batch)
     assert len(losses) == int(flags.sum())
     assert losses.mean().item() == pytest.approx(output.loss.item(), rel=1e-6)
 
@@ -111,7 +115,7 @@ def test_a_mean_of_micro_batch_means_is_noticed(loaded, examples) -> None:
     right = gradients(loaded.model, batches)
     loaded.model.zero_grad()
     for batch in batches:
-        (token_losses(loaded.model, batch, "float32").mean() / len(batches)).backward()
+        (Objective(loaded.model, "float32")(batch).mean() / len(batches)).backward()
     wrong = {name: one.grad.clone() for name, one in loaded.model.named_parameters()}
     assert furthest(right, wrong) > 1e-3
 
@@ -119,8 +123,8 @@ def test_a_mean_of_micro_batch_means_is_noticed(loaded, examples) -> None:
 def test_sums_by_example(loaded, examples) -> None:
     batch = collate(examples, "cpu")
     with torch.no_grad():
-        found = sums(token_losses(loaded.model, batch, "float32"), batch)
-        alone = [token_losses(loaded.model, collate([one], "cpu"), "float32") for one in examples]
+        found = sums(Objective(loaded.model, "float32")(batch), batch)
+        alone = [Objective(loaded.model, "float32")(collate([one], "cpu")) for one in examples]
     expected = [float(losses.sum()) for losses in alone]
     assert found.by_example.tolist() == pytest.approx(expected, rel=1e-5)
     assert found.loss.item() == pytest.approx(sum(expected), rel=1e-5)
@@ -130,7 +134,7 @@ def test_the_loss_of_the_mode_is_that_of_its_token(loaded, examples) -> None:
     """By hand: the losses of targets that are `<think>` or `<nothink>`, example by example."""
     batch, ids = collate(examples, "cpu"), loaded.renderer.choice_ids
     with torch.no_grad():
-        losses = token_losses(loaded.model, batch, "float32")
+        losses = Objective(loaded.model, "float32")(batch)
         found = sums(losses, batch, ids)
     wanted, count = [0.0] * len(examples), [0] * len(examples)
     for loss, target, owner in zip(losses, batch.targets, batch.owners, strict=True):
@@ -145,8 +149,8 @@ def test_the_loss_of_the_mode_is_that_of_its_token(loaded, examples) -> None:
 def test_bfloat16_computes_the_forward_pass_and_keeps_float32_gradients(loaded, examples) -> None:
     batch = collate(examples, "cpu")
     loaded.model.zero_grad()
-    exact = token_losses(loaded.model, batch, "float32").detach()
-    rough = token_losses(loaded.model, batch, "bfloat16")
+    exact = Objective(loaded.model, "float32")(batch).detach()
+    rough = Objective(loaded.model, "bfloat16")(batch)
     assert rough.dtype == torch.float32
     assert 1e-5 < (rough.detach() - exact).abs().max() < 0.1
     rough.sum().backward()
@@ -169,9 +173,36 @@ def test_few_sizes_are_compiled_in_bfloat16_and_none_is_padded_in_float32(
     for count in range(1, len(examples) + 1):
         batch = collate(examples[:count], "cpu")
         wanted |= {batch.input_ids.shape[1], len(batch.targets)}
-        found = token_losses(loaded.model, batch, dtype)
+        found = Objective(loaded.model, dtype)(batch)
         assert len(found) == len(batch.targets)
     for hook in hooks:
         hook.remove()
     assert any(size % 128 for size in wanted), "the sizes are not round by themselves"
     assert rows == ({-(-size // 128) * 128 for size in wanted} if rounded else wanted)
+
+
+@pytest.mark.parametrize("images", [DynamicImages(), DynamicS2Images()], ids=["one", "several"])
+def test_a_blank_image_runs_the_tower_and_counts_nothing(images) -> None:
+    options = TINY.model_copy(update={"images": images})
+    renderer = Renderer.build(options)
+    model = checkpoint.build(options, 0, renderer)
+    said = (user("1 + 1?"), assistant("2"))
+    source = Source("toy", "train", 0, "CC0-1.0")
+    record = make_record(
+        messages=said, images=(), answer=None, task="sums", domain="toy", source=source
+    )
+    (text,) = renderer.examples(record)
+    batch = collate([Processor(renderer).example(text, [])], "cpu")
+    found = {}
+    for blank in (False, True):
+        model.zero_grad()
+        losses = Objective(model, "float32")(batch, blank)
+        losses.sum().backward()
+        gradients = {name: one.grad for name, one in model.named_parameters()}
+        found[blank] = losses.detach(), gradients
+    assert torch.equal(found[False][0], found[True][0])
+    for name, gradient in found[True][1].items():
+        before = found[False][1][name]
+        assert gradient is not None, f"{name} was not reached"
+        assert not gradient.any() if before is None else torch.equal(gradient, before)
+    assert any(one is None for one in found[False][1].values()), "the tower was run without it"

@@ -15,6 +15,7 @@ from pellucid.base.errors import UserError
 from pellucid.model import checkpoint
 from pellucid.recipe.train import AdamW, Modules, Muon, Pack, Schedule
 from pellucid.store import MixRow, read_mix, write_mix
+from pellucid.train.optim import Optimizers, parameters
 from pellucid.train.plan import Step
 from pellucid.train.stage import train_stage
 from pellucid.train.step import Outcome, Stepper
@@ -250,7 +251,9 @@ def test_settings_of_another_run_are_not_resumed(world, stage, tmp_path) -> None
     from pellucid.train import checkpoint as checkpoints
 
     train(world, tmp_path / "expected", stage(epochs=1))
-    state = checkpoints.State("another", 2, 0, 2, 0, 0, 0)
-    checkpoints.save(tmp_path / "found", state, {"projector.0.bias": torch.ones(16)}, {})
+    state, rates = checkpoints.State("another", 2, 0, 2, 0, 0, 0), Modules(projector=1.0)
+    trained = parameters({"projector": torch.nn.Linear(3, 16)}, rates, "adamw")
+    optimizers = Optimizers(trained, rates, AdamW(), "float32")
+    checkpoints.save(tmp_path / "found", state, trained, optimizers)
     train(world, tmp_path / "found", stage(epochs=1))
     assert files(tmp_path / "found") == files(tmp_path / "expected")

@@ -10,10 +10,10 @@ from pellucid.base.errors import UserError
 from pellucid.model import checkpoint
 from pellucid.model.processor import Processor
 from pellucid.recipe import load
-from pellucid.recipe.train import Pack, StageValidation
+from pellucid.recipe.train import Modules, Pack, Schedule, StageValidation
 from pellucid.store import MixRow, write_mix
 from pellucid.train.batch import collate
-from pellucid.train.objective import token_losses
+from pellucid.train.objective import Objective
 from pellucid.train.stage import train_stage
 
 HELD = 5
@@ -48,7 +48,7 @@ def test_it_is_the_loss_of_every_example_read_alone(world, stage, held, tmp_path
         for rendered in loaded.renderer.examples(record, "as_is"):
             images = [stores.image(image.sha256) for image in record.images]
             batch = collate([processor.example(rendered, images)], "cpu")
-            losses.append(token_losses(loaded.model, batch, "float32").detach())
+            losses.append(Objective(loaded.model, "float32")(batch).detach())
     want = torch.cat(losses).double()
     found = log[-1]["validation"]
     assert found["supervised"] == len(want) and found["examples"] == len(losses)
@@ -80,3 +80,27 @@ def test_it_reads_what_is_not_trained_on(take: str, says: str) -> None:
 def test_its_mix_must_be_there() -> None:
     with pytest.raises(UserError, match=r"stages\.0\.validation\.mix='hold'.*did you mean 'held'"):
         load("finetune", ["train.stages.0.validation={mix: hold}"])
+
+
+def test_a_stage_may_end_with_its_best_reading(world, stage, held, tmp_path, capsys) -> None:
+    """Trained into the ground, by rates that a tiny mix does not survive."""
+    told = {
+        "modules": Modules(vision=0.2, projector=0.2, decoder=0.2), "epochs": 3,
+        "schedule": Schedule(kind="constant", warmup_share=0.0),
+    }  # fmt: skip
+    logs = {}
+    for name, keep in (("last", None), ("best", "best")):
+        validation = StageValidation(mix="held", every=1, keep=keep)
+        logs[name] = train(world, tmp_path / name, stage(**told, validation=validation), held)
+    assert logs["last"] == logs["best"], "the steps are the same"
+    losses = [line["validation"]["loss"] for line in logs["best"]]
+    step = losses.index(min(losses)) + 1
+    assert step < len(losses)
+    assert f"kept what it was after step {step}" in capsys.readouterr().err
+    train(world, tmp_path / "until", stage(**told, max_steps=step))
+    weights = {
+        name: (tmp_path / name / "checkpoint" / "model.safetensors").read_bytes()
+        for name in ("last", "best", "until")
+    }
+    assert weights["best"] == weights["until"] != weights["last"]
+    assert not (tmp_path / "best" / "checkpoints").exists()

@@ -24,7 +24,7 @@ try:
                     "cpu",
                     "float32",
                     None,
-                    False,
+                    "none",
                 )  # fmt: skip
             )
     else:

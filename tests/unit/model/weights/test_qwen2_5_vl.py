@@ -30,7 +30,7 @@ from pellucid.recipe.model import Qwen2VlImages
 from pellucid.schema.record import Part, Turn, assistant, user
 from pellucid.schema.rollout import Request
 from pellucid.train.batch import collate
-from pellucid.train.objective import token_losses
+from pellucid.train.objective import Objective
 
 from .conftest import picture
 
@@ -175,7 +175,7 @@ def _compared(grads):
 
 def losses(model, examples):
     batch = collate(examples, "cpu")
-    return token_losses(model, batch, "float32")
+    return Objective(model, "float32")(batch)
 
 
 def test_packed_equals_unpacked(folder, stock, close):
@@ -574,3 +574,15 @@ def test_a_folder_of_transformers_5_is_read(stock, loaded, folder, tmp_path):
     assert again.renderer.hash == loaded.renderer.hash
     for one, other in zip(again.model.parameters(), loaded.model.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_a_blank_image_runs_the_tower_and_counts_nothing(folder):
+    """What a rank with text alone sends along while others have images."""
+    loaded = checkpoint.load(folder)
+    text = next(found for name in ROWS if not (found := example(loaded, name, "?")[0]).patches.size)
+    batch = collate([text], "cpu")
+    losses = Objective(loaded.model, "float32")(batch, True)
+    assert torch.equal(losses, Objective(loaded.model, "float32")(batch))
+    losses.sum().backward()
+    for name, one in loaded.model.vision.named_parameters():
+        assert one.grad is not None and not one.grad.any(), name
