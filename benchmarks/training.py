@@ -2,14 +2,17 @@
 
     .venv/bin/python benchmarks/training.py
     .venv/bin/python benchmarks/training.py --peer FOLDER/bin/python   peers' environment, kept
+    .venv/bin/python benchmarks/training.py --dtype bfloat16           all under autocast
 
 A small random Qwen2.5-VL, which all three train; records with the lengths of `packing.py`'s frozen
-distribution, an eighth as long; float32, AdamW, clipping, sixteen records a step, two threads. Ours
-is what a stage does (`train/trial.py`): records are read, rendered, decoded and packed. The peers
-get the same token ids and pixels ready-made, so reading costs them nothing; they pad each
-micro-batch to its longest, and run in an environment of their own (`pip install trl accelerate
-datasets`). Printed are useful tokens a second (padding is not useful), how many times as many ours
-has, what each process grew by, and the share of this machine's measured matrix products.
+distribution, an eighth as long; float32 (or bfloat16), AdamW, clipping, sixteen records a step, two
+threads. Ours is what a stage does (`train/trial.py`): records are read, rendered, decoded and
+packed. The peers get the same token ids and pixels ready-made, so reading costs them nothing; they
+pad each micro-batch to its longest, and run in an environment of their own (`pip install trl
+accelerate datasets`). "As it comes" is TRL's own choice of micro-batch (8) and of layers that
+recompute, which the other rows have not. Printed are useful tokens a second (padding is not
+useful), how many times as many ours has, what each process grew by, and the share of this machine's
+measured matrix products.
 
 Leaves out on purpose: attention kernels of GPUs.
 """
@@ -60,10 +63,10 @@ STAGE = Stage(
     pack=Pack(max_tokens=2048, max_patches=8192), max_steps=10_000,
 )  # fmt: skip
 PEERS = (
-    ("trainer", 1, False), ("trainer", 4, False), ("trainer", 4, True), ("trainer", 8, False),
-    ("trl", 4, False), ("trl", 8, False), ("trl", 8, True),
+    ("trainer", 1, ""), ("trainer", 4, ""), ("trainer", 4, "by length"), ("trainer", 8, ""),
+    ("trl", 4, ""), ("trl", 8, ""), ("trl", 8, "by length"), ("trl", 8, "as it comes"),
 )  # fmt: skip
-"""Who, records in a micro-batch, `group_by_length`."""
+"""Who, records in a micro-batch, how."""
 
 
 def records(folder: Path) -> list[MixRow]:
@@ -118,9 +121,10 @@ def hand_over(folder: Path, rows: list[MixRow]) -> tuple[float, float, int]:
     return flops / total[0], statistics.mean(lengths), max(lengths)
 
 
-def gflops() -> float:
-    """Best of five products of matrices as large as a pack and a layer, in float32."""
-    left, right = torch.ones(2048, 768), torch.ones(768, 1024)
+def gflops(dtype: str) -> float:
+    """Best of five products of matrices as large as a pack and a layer."""
+    kind = getattr(torch, dtype)
+    left, right = torch.ones(2048, 768, dtype=kind), torch.ones(768, 1024, dtype=kind)
     best = float("inf")
     for _ in range(6):
         start = time.perf_counter()
@@ -129,27 +133,29 @@ def gflops() -> float:
     return 2 * 2048 * 768 * 1024 / best / 1e9
 
 
-def ours(folder: Path) -> tuple[float, int]:
+def ours(folder: Path, dtype: str) -> tuple[float, int]:
     """Tokens a second and bytes grown by, in a process of its own."""
     done = subprocess.run(
-        [sys.executable, __file__, "--ours", str(folder)], capture_output=True, text=True,
-        check=True, env={**os.environ, "OMP_NUM_THREADS": "2"},
+        [sys.executable, __file__, "--ours", str(folder), "--dtype", dtype], text=True,
+        capture_output=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "2"},
     )  # fmt: skip
     told = json.loads(done.stdout.splitlines()[-1])
     return told["tokens_per_s"], told["bytes"]
 
 
-def run_ours(folder: Path) -> None:
+def run_ours(folder: Path, dtype: str) -> None:
     """The first steps of a stage."""
     held = store.open(folder / "data")
     rows = [MixRow(id_, 1, "as_is") for id_ in json.loads((folder / "rows.json").read_text())]
-    found = trial(STAGE, rows, held, folder / "model", 0, "cpu", "float32")
+    found = trial(STAGE, rows, held, folder / "model", 0, "cpu", dtype)
     print(json.dumps({"tokens_per_s": 1 / found.seconds_per_token, "bytes": found.bytes}))
 
 
-def peer(python: Path, folder: Path, who: str, batch: int, group: bool) -> tuple[float, int] | str:
+def peer(
+    python: Path, folder: Path, dtype: str, who: str, batch: int, how: str
+) -> tuple[float, int] | str:
     """The same of a peer, or why it has none."""
-    words = [python, Path(__file__).with_name("training_peer.py"), who, folder, batch, int(group)]
+    words = [python, Path(__file__).with_name("training_peer.py"), who, folder, batch, how, dtype]
     done = subprocess.run(
         [str(word) for word in words], capture_output=True, text=True,
         env={**os.environ, "OMP_NUM_THREADS": "2", "HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1"},
@@ -180,10 +186,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peer", help="Python of an environment with trl, accelerate, datasets")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--ours", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.ours:
-        run_ours(Path(asked.ours))
+        run_ours(Path(asked.ours), asked.dtype)
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -196,20 +203,20 @@ def main() -> None:
         (folder / "rows.json").write_text(json.dumps([row.id for row in rows]))
         per_token, mean, longest = hand_over(folder, rows)
         print(f"{len(rows)} records of {mean:.0f} tokens in the mean, {longest} at most")
-        found: dict[tuple[str, int, bool], list[tuple[float, int]]] = {}
+        found: dict[tuple[str, int, str], list[tuple[float, int]]] = {}
         own: list[tuple[float, int]] = []
         for _ in range(asked.repeats):
-            own.append(ours(folder))
+            own.append(ours(folder, asked.dtype))
             for setting in PEERS:
-                told = peer(python, folder, *setting)
+                told = peer(python, folder, asked.dtype, *setting)
                 print(f"  {setting}: {told}, ours {own[-1]}", file=sys.stderr, flush=True)
                 if isinstance(told, str):
                     print(f"{setting}: {told}")
                 else:
                     found.setdefault(setting, []).append(told)
-        peak = gflops()
+        peak = gflops(asked.dtype)
         rate = statistics.median(one[0] for one in own)
-        print(f"{'':34}{'tokens/s':>9}{'ours over it':>13}{'grew by':>9}{'of peak':>8}")
+        print(f"{'':38}{'tokens/s':>9}{'ours over it':>13}{'grew by':>9}{'of peak':>8}")
 
         def line(title: str, told: list[tuple[float, int]]) -> None:
             median = statistics.median(one[0] for one in told)
@@ -217,12 +224,11 @@ def main() -> None:
             spread = f"{statistics.median(ratios):.2f}x"
             grown = statistics.median(one[1] for one in told) / 1e6
             share = median * per_token / peak / 1e9
-            print(f"{title:34}{median:9,.0f}{spread:>13}{grown:6,.0f} MB{share:8.2f}")
+            print(f"{title:38}{median:9,.0f}{spread:>13}{grown:6,.0f} MB{share:8.2f}")
 
         line("ours, packs of 2,048", own)
-        for (who, batch, group), told in found.items():
-            grouped = ", by length" if group else ""
-            line(f"{who}, micro-batches of {batch}{grouped}", told)
+        for (who, batch, how), told in found.items():
+            line(f"{who}, micro-batches of {batch}" + (f", {how}" if how else ""), told)
         print(f"peak {peak:.0f} GFLOP/s; ours {rate:,.0f} useful tokens a second")
 
 

@@ -1,6 +1,6 @@
 """The peers of `training.py`, in their own environment: TRL's SFTTrainer and transformers' Trainer.
 
-    PYTHON training_peer.py trainer|trl FOLDER MICRO_BATCH GROUP_BY_LENGTH
+    PYTHON training_peer.py trainer|trl FOLDER MICRO_BATCH ""|"by length"|"as it comes" DTYPE
 
 Prints useful tokens a second over timed steps, and what the process grew by.
 """
@@ -95,7 +95,7 @@ class Clock(TrainerCallback):
 
 def main() -> None:
     """Train for a while."""
-    who, folder, batch, group = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "1"
+    who, folder, batch, how = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
     rows = Rows(folder)
     before = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
     model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
@@ -108,9 +108,9 @@ def main() -> None:
         "gradient_accumulation_steps": BATCH // batch, "max_steps": 10_000, "report_to": [],
         "learning_rate": 1e-4, "max_grad_norm": 1.0, "use_cpu": True, "save_strategy": "no",
         "logging_strategy": "no", "disable_tqdm": True, "remove_unused_columns": False,
-        "dataloader_num_workers": 0, "bf16": False, "fp16": False,
+        "dataloader_num_workers": 0, "bf16": sys.argv[5] == "bfloat16", "fp16": False,
     }  # fmt: skip
-    if group:
+    if how == "by length":
         options["train_sampling_strategy"] = "group_by_length"
         options["length_column_name"] = "length"
     if who == "trainer":
@@ -129,7 +129,9 @@ def main() -> None:
             {"at": list(range(len(rows))), "length": [r["length"] for r in rows.rows]}
         )
         config = SFTConfig(
-            **options, dataset_kwargs={"skip_prepare_dataset": True}, gradient_checkpointing=False
+            **options,
+            dataset_kwargs={"skip_prepare_dataset": True},
+            gradient_checkpointing=how == "as it comes",
         )
         trainer = SFTTrainer(
             model, config, train_dataset=names, callbacks=[clock],

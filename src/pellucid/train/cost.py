@@ -173,11 +173,21 @@ def memory(
     count, split = sum(found.values()), sharding == "weights" and devices > 1
     fetched = _fetched(model, stage, dtype) if split else Fetched(0.0, 0.0)
     return Memory(
-        weights=FP32 * sum(sizes.all.values()) / (devices if split else 1) + fetched.weights,
+        weights=_held(model, stage, dtype) / (devices if split else 1) + fetched.weights,
         gradients=FP32 * count / (devices if split else 1) + fetched.gradients,
         optimizer=states / (1 if sharding == "none" else devices),
         activations=activations(model, stage, work, dtype, recompute, split),
     )
+
+
+def _held(model: PellucidForConditionalGeneration, stage: Stage, dtype: str) -> float:
+    """Bytes of the weights; under bf16 matrices that nobody trains have two each."""
+    sizes, rates, adapters = sizes_of(model), stage.modules.model_dump(), _adapters(model, stage)
+    total = float(FP32 * (sum(sizes.all.values()) + sum(adapters.values())))
+    for name, count in sizes.hidden.items():
+        if dtype == "bfloat16" and (rates[name] is None or name in adapters):
+            total -= 2 * count
+    return total
 
 
 class Fetched(NamedTuple):
@@ -252,7 +262,7 @@ def activations(
     half = dtype == "bfloat16"
     kept = layer = 0.0
     if half:
-        kept = _casts(model, stage, recompute, split)
+        kept = _casts(model, stage, split)
     if rates["vision"] is not None:
         layer = _tower_layer(config.vision_config, half) * work.patches
         depth = model.vision.depth
@@ -284,24 +294,16 @@ def activations(
     return float(kept + max(layer, logits))
 
 
-def _casts(
-    model: PellucidForConditionalGeneration, stage: Stage, recompute: bool, split: bool
-) -> float:
-    """Bytes of the bf16 copies of matrices.
+def _casts(model: PellucidForConditionalGeneration, stage: Stage, split: bool) -> float:
+    """Bytes of the bf16 copies that autocast makes of trained matrices, and of the head.
 
-    Autocast keeps those of trained ones; others are kept with what they are needed for, which a
-    layer that recomputes does not keep. Layers of weights that are shared out come rounded.
+    Matrices that nobody trains are held rounded; layers of weights that are shared out come so.
     """
-    sizes, rates, below, kept = sizes_of(model), stage.modules.model_dump(), False, 0.0
-    adapters = _adapters(model, stage)
-    for name, weights in sizes.hidden.items():
-        whole = rates[name] is not None and name not in adapters
-        reached = below or rates[name] is not None
-        inside = not split and (whole or not recompute)
-        if reached and (name == "projector" or inside):
-            kept += 2 * weights
-        below = reached
-    return kept + (2 * sizes.head if below else 0)
+    sizes, rates, adapters = sizes_of(model), stage.modules.model_dump(), _adapters(model, stage)
+    whole = [name for name, rate in rates.items() if rate is not None and name not in adapters]
+    copied = [name for name in whole if not split or name == "projector"]
+    head = sizes.head if any(rate is not None for rate in rates.values()) else 0
+    return 2.0 * (sum(sizes.hidden[name] for name in copied) + head)
 
 
 def _patch_px(config: Any) -> int:

@@ -38,11 +38,12 @@ from pellucid.train.folder import (
     peak_rss_bytes,
     publish_model,
 )
+from pellucid.train.frozen import choose, restore
 from pellucid.train.lengths import Lengths, index_lengths
 from pellucid.train.log import JsonLines
-from pellucid.train.lora import adapt, merge
+from pellucid.train.lora import merge
 from pellucid.train.objective import Objective
-from pellucid.train.optim import Optimizers, Parameter, freeze, parameters
+from pellucid.train.optim import Optimizers, Parameter, parameters
 from pellucid.train.plan import Cursor, Plan
 from pellucid.train.precision import deterministic, peak_flops
 from pellucid.train.ranks import ALONE, Ranks
@@ -100,12 +101,11 @@ def train_stage(
             lengths = _index(folder, stage, mix, stores, loaded)
         modules, objective = loaded.model.modules_by_name(), Objective(loaded.model, dtype)
         sizes = table.sizes(modules)
-        freeze(modules, stage.modules)
-        adapt(modules, stage.lora, seed, loaded.renderer.mode_ids)
+        choose(modules, stage, seed, loaded.renderer.mode_ids, dtype)
         if split:
             shard(objective, ranks, device)
         trained = parameters(modules, stage.modules, stage.optimizer.kind)
-        assert all(one.tensor.dtype == torch.float32 for one in trained), "weights are float32"
+        assert all(one.tensor.dtype == torch.float32 for one in trained), "masters are float32"
         if ranks.leads:
             _tell(folder, lengths, mix, table.rows(sizes, stage.modules, trained))
         optimizers = Optimizers(trained, stage.modules, stage.optimizer, dtype, ranks, sharding)
@@ -128,6 +128,7 @@ def train_stage(
         if split:
             gather(objective, ranks)
         if ranks.leads:
+            restore(loaded.model, checkpoint)
             merge(modules, stage.lora)
             publish_model(folder, loaded)
         ranks.wait()

@@ -16,10 +16,10 @@ from pellucid.recipe.train import Stage
 from pellucid.store import MixRow, Store
 from pellucid.train.feed import Feed
 from pellucid.train.folder import peak_rss_bytes, rss_bytes
+from pellucid.train.frozen import choose
 from pellucid.train.lengths import index_lengths
-from pellucid.train.lora import adapt
 from pellucid.train.objective import Objective
-from pellucid.train.optim import Optimizers, freeze, parameters
+from pellucid.train.optim import Optimizers, parameters
 from pellucid.train.plan import Plan
 from pellucid.train.precision import deterministic
 from pellucid.train.recompute import recomputing
@@ -65,8 +65,7 @@ def trial(
     before = rss_bytes()
     loaded = models.load(checkpoint, device)
     modules = loaded.model.modules_by_name()
-    freeze(modules, stage.modules)
-    adapt(modules, stage.lora, seed, loaded.renderer.mode_ids)
+    choose(modules, stage, seed, loaded.renderer.mode_ids, dtype)
     trained = parameters(modules, stage.modules, stage.optimizer.kind)
     optimizers = Optimizers(trained, stage.modules, stage.optimizer, dtype)
     context = int(loaded.model.config.text_config.max_position_embeddings)

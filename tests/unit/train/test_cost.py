@@ -11,6 +11,7 @@ from pellucid.recipe.model import BuildModel, DecoderOptions, DynamicImages, Vis
 from pellucid.recipe.train import AdamW, DecoderLora, Lora, LoraModules, Modules, Muon, Pack, Stage
 from pellucid.train import cost
 from pellucid.train.batch import Batch
+from pellucid.train.frozen import choose
 from pellucid.train.lora import adapt
 from pellucid.train.objective import Objective
 from pellucid.train.optim import Optimizers, freeze, parameters
@@ -91,7 +92,7 @@ def kept(model, batch, dtype):
 def test_bytes_are_those_that_autograd_keeps(shape, names, dtype):
     model, renderer = made(shape)
     stage, batch = stage_of(names), batch_of(renderer)
-    freeze(model.modules_by_name(), stage.modules)
+    choose(model.modules_by_name(), stage, 0, (), dtype)
     logits = 4 * len(batch.targets) * model.config.text_config.vocab_size  # their gradient
     found = kept(model, batch, dtype) + logits
     assert cost.activations(model, stage, work_of(batch), dtype) == pytest.approx(found, rel=0.06)
@@ -126,7 +127,7 @@ def test_layers_that_recompute_keep_their_inputs_alone():
 def test_bytes_of_layers_that_recompute(names, dtype):
     model, renderer = made("wide")
     stage, batch = stage_of(names), batch_of(renderer)
-    freeze(model.modules_by_name(), stage.modules)
+    choose(model.modules_by_name(), stage, 0, (), dtype)
     with recomputing(model, True):
         found = kept(model, batch, dtype)
     passing = cost.activations(model, stage, work_of(batch), dtype, True) - found
@@ -207,3 +208,16 @@ def test_adapters_train_their_own_numbers_alone():
     adapt(modules, lora, 0, renderer.mode_ids)
     count = sum(one.numel() for one in model.parameters() if one.requires_grad)
     assert told.gradients == 4 * count and told.optimizer == 8 * count
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("names", TRAINED)
+@pytest.mark.parametrize("adapted", [False, True])
+def test_bytes_of_weights_are_those_that_are_held(names, dtype, adapted):
+    model, _ = made("wide")
+    lora = LoraModules(decoder=DecoderLora(rank=4, mode_tokens=False))
+    stage = stage_of(names, **({"lora": lora} if adapted and "decoder" in TRAINED[names] else {}))
+    work = cost.Work(10.0, 1.0, 0.0, 50.0, 0.0)
+    told = cost.memory(model, stage, work, dtype).weights
+    choose(model.modules_by_name(), stage, 0, (), dtype)
+    assert told == sum(one.nbytes for one in model.parameters())
