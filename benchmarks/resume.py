@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from tests.unit import stock_qwen
 from training import ROOT, environment
 
 from pellucid import store
@@ -35,7 +36,6 @@ from pellucid.schema.record import Part, Source, Turn, assistant, make_record
 from pellucid.store import MixRow, Writer, read_mix, write_mix
 from pellucid.train.stage import train_stage
 from pellucid.train.step import Stepper
-from tests.unit import stock_qwen
 
 RECORDS, BATCH, SIDE = 4000, 8, 140
 STEPS = RECORDS // BATCH
@@ -113,7 +113,7 @@ def timed(words: list[str]) -> dict[str, float]:
     done = subprocess.run(words, capture_output=True, text=True, env=env)
     if done.returncode:
         sys.exit(done.stderr[-2000:])
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    lines = [line for line in done.stdout.splitlines() if line.startswith('{"step"')]
     found: dict[str, float] = json.loads(lines[-1]) if lines else {}
     return found
 

@@ -115,6 +115,7 @@ def main() -> None:
         max_steps=reader.count // BATCH, learning_rate=1e-4, report_to=[], use_cpu=True,
         save_strategy="no", logging_strategy="no", disable_tqdm=True, bf16=False,
         remove_unused_columns=False, dataloader_num_workers=0,
+        accelerator_config={"dispatch_batches": False},
     )  # fmt: skip
     grid, image = reader.held["grid"], int(reader.held["image"])
     trainer = Trainer(

@@ -16,6 +16,11 @@ from transformers import (
 
 from pellucid.model.config import PellucidConfig
 from pellucid.model.hf_processor import PellucidImageProcessor, PellucidProcessor
+from pellucid.model.hf_published import (
+    Phi4SiglipConfig,
+    Phi4SiglipForConditionalGeneration,
+    Phi4SiglipProcessor,
+)
 from pellucid.model.vlm import PellucidForConditionalGeneration
 
 __all__: list[str] = []
@@ -28,3 +33,9 @@ AutoImageProcessor.register(
     PellucidConfig, image_processor_classes={"pil": PellucidImageProcessor}, exist_ok=True
 )
 AutoProcessor.register(PellucidConfig, PellucidProcessor, exist_ok=True)
+
+AutoConfig.register(Phi4SiglipConfig.model_type, Phi4SiglipConfig, exist_ok=True)
+AutoModelForImageTextToText.register(
+    Phi4SiglipConfig, Phi4SiglipForConditionalGeneration, exist_ok=True
+)
+AutoProcessor.register(Phi4SiglipConfig, Phi4SiglipProcessor, exist_ok=True)

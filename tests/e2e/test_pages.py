@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.e2e.command import pellucid
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -35,6 +36,16 @@ def test_the_notebook(beside: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for code in cells:
         exec(code, known)
     assert "eval.rl.scenes" in capsys.readouterr().out
+
+
+def test_the_page_on_stages(beside: Path) -> None:
+    """Its line trains the first stage twice over, and says whether it kept the tower's features."""
+    page = (DOCS / "stages.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    done = pellucid(*line.split()[1:], cwd=beside)
+    assert done.returncode == 0, done.stderr
+    found = list((beside / "runs/artifacts").glob("train-*/timing/features.json"))
+    assert len(found) == 1 and json.loads(found[0].read_text(encoding="utf-8"))["visits"] == 2
 
 
 def test_the_first_line_of_the_cluster_page(tmp_path: Path) -> None:

@@ -132,8 +132,9 @@ def _told_model(options: ModelOptions) -> dict[str, Any]:
             del told[part]["weights"]
         else:
             del told[part]["weights"]["path"]
-    if told["decoder"]["vocab_size"] is None:
-        del told["decoder"]["vocab_size"]
+    for name in ("vocab_size", "image_attention"):
+        if told["decoder"][name] is None:
+            del told["decoder"][name]
     if told["prompt"]["format"] is None:
         del told["prompt"]["format"]
     return told
@@ -168,7 +169,7 @@ def _told(stage: Stage) -> dict[str, Any]:
     Fields that came later stand in it only where they are used: finished stages keep their keys.
     """
     told = stage.model_dump(mode="json")
-    later = ("validation", "lora", "max_steps")
+    later = ("validation", "lora", "max_steps", "tower_features")
     if told["validation"] and told["validation"]["keep"] is None:
         del told["validation"]["keep"]
     return {name: value for name, value in told.items() if value is not None or name not in later}

@@ -73,7 +73,8 @@ class Slots:
         with self._arithmetic():
             embedded = self._model.embed(ids, patches, grids)  # (1, t, d)
             place = self._cache.prefill(slot, positions)
-            hidden = self._model.hidden(embedded, past_key_values=place)
+            images = self._model.images(ids)
+            hidden = self._model.hidden(embedded, images=images, past_key_values=place)
             return self._logits(hidden[:, -1])
 
     def keep(self, slot: int, logits: Float[Tensor, "1 v"]) -> Prefilled:

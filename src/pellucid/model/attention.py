@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
@@ -33,6 +33,8 @@ CAUSAL_WASTE = 0.25
 
 SHORT = 512
 """Tokens up to which bf16 training on a CPU takes the unfused path."""
+MEDIUM, SCORES = 1024, 2**23
+"""The same, where all scores of a call together are no more than so many: they are kept."""
 
 
 def register() -> None:
@@ -50,11 +52,12 @@ def decoder_attention(
     dropout: float = 0.0,
     scaling: float | None = None,
     segments: Sequence[int] | None = None,
+    images: Int64[Tensor, " q"] | None = None,
     **kwargs: Any,
 ) -> tuple[Float[Tensor, "b q h d"], None]:
     """What the attention interface calls in every layer of the decoder.
 
-    With `segments` the mask is not looked at: the segments say it all.
+    With `segments` the mask is not looked at: the segments, and `images`, say it all.
     """
     if segments is None:
         stock, _ = sdpa_attention_forward(
@@ -69,6 +72,7 @@ def decoder_attention(
         causal=True,
         scale=scaling,
         dropout=dropout,
+        images=images,
     )
     return packed[None], None
 
@@ -82,6 +86,7 @@ def packed_attention(
     causal: bool,
     scale: float | None = None,
     dropout: float = 0.0,
+    images: Int64[Tensor, " t"] | None = None,
 ) -> Float[Tensor, "t h d"]:
     """Softmax attention of each segment of a packed row over itself.
 
@@ -93,21 +98,29 @@ def packed_attention(
         causal: whether a token sees only itself and what stands before it.
         scale: factor of the scores; `d ** -0.5` when None.
         dropout: probability of dropping an attention weight.
+        images: which image each token is of, 0 for text; tokens of one see each other.
     """
     assert sum(segments) == query.shape[0], f"{sum(segments)} != {query.shape[0]} tokens"
-    if causal:
+    if causal and images is None:
         multiple = LONGEST if compiles_per_shape(query.device, query.dtype) else 1
         plan = layout(segments, CAUSAL_WASTE, query.device, multiple)
     else:  # no mask: no padding
         plan = layout(segments, 0.0, query.device)
     rows = [part.index_select(0, plan.gather) for part in (query, key, value)]
+    places = None if images is None else images.index_select(0, plan.gather)
     outputs, start = [], 0
     for count, longest in plan.shapes:
         stop = start + count * longest
         q, k, v = (
             row[start:stop].unflatten(0, (count, longest)).transpose(1, 2) for row in rows
         )  # (count, heads, longest, d)
-        if dropout == 0 and longest <= SHORT and _slow(q):
+        if places is not None:
+            mask = seen(places[start:stop].view(count, longest))
+            out = F.scaled_dot_product_attention(
+                q, k, v, attn_mask=mask, dropout_p=dropout, scale=scale,
+                enable_gqa=query.shape[1] != key.shape[1],
+            )  # fmt: skip
+        elif dropout == 0 and _short(q) and _slow(q):
             out = _products(q, k, v, causal, q.shape[-1] ** -0.5 if scale is None else scale)
         else:
             out = F.scaled_dot_product_attention(
@@ -122,6 +135,29 @@ def packed_attention(
         outputs.append(out.transpose(1, 2).flatten(0, 1))
         start = stop
     return torch.cat(outputs).index_select(0, plan.scatter)
+
+
+def seen(
+    images: Int64[Tensor, "b t"], base: Bool[Tensor, "*b 1 t t"] | None = None
+) -> Bool[Tensor, "b 1 t t"]:
+    """Who sees whom where tokens of one image see each other.
+
+    Args:
+        images: which image each token is of; 0 for text.
+        base: who sees whom otherwise; what stands before when None.
+    """
+    tokens = images.shape[1]
+    if base is None:
+        base = torch.ones(1, 1, tokens, tokens, dtype=torch.bool, device=images.device).tril()
+    same = (images[:, :, None] == images[:, None, :]) & (images > 0)[:, :, None]
+    return base | same[:, None]
+
+
+def _short(query: Float[Tensor, "n h l d"]) -> bool:
+    """Whether so many scores may be kept."""
+    count, heads, longest, _ = query.shape
+    few = count * heads * longest**2 <= SCORES
+    return bool(longest <= SHORT or (longest <= MEDIUM and few))
 
 
 def _slow(query: Tensor) -> bool:
@@ -156,7 +192,7 @@ def _products(
     return mixed.reshape(count, heads, longest, -1)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _mask(
     longest: int, groups: int, dtype: torch.dtype, device: torch.device
 ) -> Float[Tensor, "rows l"]:

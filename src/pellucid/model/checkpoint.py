@@ -175,6 +175,7 @@ def save_like(loaded: Loaded, like: Path, folder: Path) -> None:
         "vision tower": (_sizes(there.config.vision_config), _sizes(own.vision_config)),
         "decoder": (_sizes(there.config.text_config), _sizes(own.text_config)),
         "projector": (there.config.projector, own.projector),
+        "attention over images": (there.config.image_attention, own.image_attention),
     }
     if (lead := loaded.renderer.format.lead) != there.renderer.format.lead:
         rule = f"does not open answers with {lead!r}, as model.lead says of what is written"
@@ -271,6 +272,8 @@ def _config_dict(config: PellucidConfig, dtype: torch.dtype) -> dict[str, Any]:
     fields = config.to_diff_dict()
     if config.feature_scales == 1:  # as in files from before there were several
         del fields["feature_scales"], fields["merged_scale"]
+    if config.image_attention == "causal":
+        del fields["image_attention"]
     fields["architectures"] = [PellucidForConditionalGeneration.__name__]
     fields["dtype"] = _name(dtype)
     return dict(_without_versions(fields))

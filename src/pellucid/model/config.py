@@ -42,6 +42,9 @@ class PellucidConfig(PreTrainedConfig):
     """Scales at which a token is seen; the projector gets their features side by side."""
     merged_scale: str = "first"
     """Which scale's patches are the tokens: `first` or `last`."""
+    image_attention: str = "causal"
+    """Whether tokens of one image see those before them (`causal`) or each other
+    (`bidirectional`)."""
     tie_word_embeddings: bool = False
     """Always False here: whether the head shares the embedding is the decoder's own matter."""
 
@@ -99,4 +102,5 @@ def config_for(
         projector=options.projector.kind,
         feature_scales=options.images.scales,
         merged_scale=options.images.merged,
+        image_attention=decoder.image_attention or "causal",
     )

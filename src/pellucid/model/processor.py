@@ -41,12 +41,13 @@ class Processor:
     def __init__(self, renderer: Renderer) -> None:
         self.renderer = renderer
 
-    def example(self, rendered: Rendered, images: Sequence[bytes]) -> Example:
+    def example(self, rendered: Rendered, images: Sequence[bytes] | None) -> Example:
         """The arrays of one rendered conversation.
 
         Args:
             rendered: from `Renderer.examples` or `Renderer.prompt`.
-            images: encoded files of the conversation, in the order that its parts index.
+            images: encoded files of the conversation, in the order that its parts index; None
+                where nobody will look at their patches, of which there are none then.
 
         Raises:
             UserError: a file cannot be read, or its picture is not of the size that was declared.
@@ -58,6 +59,7 @@ class Processor:
         cut = {
             index: self._patches(images[index], each, f"images.{index}")
             for index, each in zip(rendered.images, rendered.plans, strict=True)
+            if images is not None
         }
         empty = np.zeros((0, 3 * self.renderer.patch_px**2), dtype=np.float32)
         scales = self.renderer.images.scales
@@ -65,7 +67,7 @@ class Processor:
         return Example(
             ids=ids,
             supervised=np.array(rendered.supervised, dtype=np.bool_),
-            patches=np.concatenate([empty, *(cut[index] for index in rendered.images)]),
+            patches=np.concatenate([empty, *(cut[index] for index in rendered.images if cut)]),
             grids=np.array(views, dtype=np.int64).reshape(-1, 2 if scales == 1 else 4),
         )
 

@@ -5,8 +5,10 @@ square of patches (`config.square`). The decoder is transformers' own, run throu
 interface. Training and the engine use the named pieces (`features`, `embed`, `positions`, `hidden`,
 `head`); `forward` composes them in the form that transformers' `generate` and trainers expect.
 
-Left out on purpose: padded batches for decoders with mRoPE, and intra-image bidirectional attention
-in the decoder, which the published code has not (reference: Phi-4-reasoning-vision).
+Tokens of an image may see each other (`config.image_attention`), an ablation that the published
+model has not: a run of placeholders is taken for one image.
+
+Left out on purpose: padded batches for decoders with mRoPE.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -91,14 +93,19 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
         return self.decoder.get_output_embeddings()
 
     def features(
-        self, pixel_values: Float[Tensor, "p c"], image_grids: Int64[Tensor, "n g"]
+        self,
+        pixel_values: Float[Tensor, "p c"],
+        image_grids: Int64[Tensor, "n g"],
+        tower: Float[Tensor, "_ w"] | None = None,
     ) -> Float[Tensor, "f d"]:
         """Projected features of a batch: one per patch, or square of patches, in their order.
 
         With several scales there is one per patch of the merged scale (see `vision.stitch`), and
-        `image_grids` has four columns.
+        `image_grids` has four columns. With what `vision` gave, `tower`, pixels are not looked at.
         """
-        features = self.vision(pixel_values, image_grids[:, :2].contiguous())
+        features = tower
+        if features is None:
+            features = self.vision(pixel_values, image_grids[:, :2].contiguous())
         if self.config.feature_scales > 1:
             features = stitch(features, image_grids, *self._scales)
         return self.projector(features)
@@ -112,17 +119,18 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
         input_ids: Int64[Tensor, "b t"],
         pixel_values: Float[Tensor, "p c"] | None = None,
         image_grids: Int64[Tensor, "n g"] | None = None,
+        tower: Float[Tensor, "_ w"] | None = None,
     ) -> Float[Tensor, "b t d"]:
         """Token embeddings, with image features in place of the placeholders, in reading order.
 
-        Without images the tower is skipped.
+        Without images the tower is skipped; for `tower` see `features`.
 
         Raises:
             ValueError: the number of placeholders is not the number of features.
         """
         if pixel_values is None or image_grids is None or len(image_grids) == 0:
             return self.get_input_embeddings()(input_ids)
-        return self._place(input_ids, self.features(pixel_values, image_grids))
+        return self._place(input_ids, self.features(pixel_values, image_grids, tower))
 
     def _place(
         self, input_ids: Int64[Tensor, "b t"], features: Float[Tensor, "p d"]
@@ -146,10 +154,22 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
         """
         return positions(self.config, input_ids, image_grids, segments)
 
+    def images(self, input_ids: Int64[Tensor, "b t"]) -> Int64[Tensor, "b t"] | None:
+        """Which image each token is of, from 1 in each row; 0 for text.
+
+        None where the decoder sees an image as it sees text.
+        """
+        if self.config.image_attention == "causal":
+            return None
+        inside = input_ids == self.config.image_token_id
+        starts = inside & ~F.pad(inside, (1, 0))[:, :-1]
+        return starts.cumsum(-1) * inside
+
     def hidden(
         self,
         inputs_embeds: Float[Tensor, "b t d"],
         *,
+        images: Int64[Tensor, "b t"] | None = None,
         segments: Sequence[int] | None = None,
         position_ids: Int64[Tensor, "*axes b t"] | None = None,
         attention_mask: Tensor | None = None,
@@ -159,6 +179,7 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
 
         Args:
             inputs_embeds: from `embed`.
+            images: from `images`.
             segments: lengths of the sequences packed in the one row (b = 1); they add up to t.
                 Attention stays within a segment and positions restart in each.
             position_ids: from `positions`; counted from 0 (per segment) when None, which a decoder
@@ -172,10 +193,12 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
             # One more segment, which no other sees.
             inputs_embeds = F.pad(inputs_embeds, (0, 0, 0, more))
             position_ids = None if position_ids is None else F.pad(position_ids, (0, more))
+            images = None if images is None else F.pad(images, (0, more))
             segments = (*segments, more)
         output = self._decode(
-            inputs_embeds, segments, position_ids, attention_mask, past_key_values, use_cache=False
-        )
+            inputs_embeds, segments, position_ids, attention_mask, past_key_values, images,
+            use_cache=False,
+        )  # fmt: skip
         return output.last_hidden_state[:, :tokens]
 
     def _decode(
@@ -185,6 +208,7 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
         position_ids: Tensor | None,
         attention_mask: Tensor | None,
         past_key_values: Any,
+        images: Tensor | None,
         **kwargs: Any,
     ) -> BaseModelOutputWithPast:
         """Run the decoder without its head."""
@@ -200,6 +224,9 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
             # (t, t) one out of the restarting positions; our attention reads `segments` instead.
             attention_mask = inputs_embeds.new_empty(1, 1, 1, 1)
             kwargs["segments"] = tuple(segments)
+            kwargs["images"] = None if images is None else images[0]
+        elif images is not None:
+            attention_mask = self._seen(images, attention_mask)
         return self.decoder.model(
             inputs_embeds=inputs_embeds,
             attention_mask=attention_mask,
@@ -207,6 +234,13 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
             past_key_values=past_key_values,
             **kwargs,
         )
+
+    def _seen(self, images: Tensor, attention_mask: Tensor | None) -> Tensor:
+        """Who sees whom in rows that are not packed, under a mask of padding or a whole one."""
+        base = attention_mask
+        if base is not None and base.ndim == 2:
+            base = base[:, None, None, :].bool() & attention.seen(torch.zeros_like(images))
+        return attention.seen(images, base)
 
     def _check_segments(
         self, inputs_embeds: Tensor, segments: Sequence[int], attention_mask: Tensor | None
@@ -287,9 +321,11 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
                 inputs_embeds = self._place(input_ids, torch.cat(list(encoded.pooler_output)))
         if position_ids is None and input_ids is not None and past_key_values is None:
             position_ids = self._counted(input_ids, image_grids, attention_mask, segments)
+        before = 0 if past_key_values is None else past_key_values.get_seq_length()
+        images = None if input_ids is None or before else self.images(input_ids)
         items = {key: kwargs.pop(key) for key in ("num_items_in_batch",) if key in kwargs}
         output = self._decode(
-            inputs_embeds, segments, position_ids, attention_mask, past_key_values,
+            inputs_embeds, segments, position_ids, attention_mask, past_key_values, images,
             use_cache=use_cache if labels is None and segments is None else False, **kwargs,
         )  # fmt: skip
         logits = self.head(slice_logits_to_keep(output.last_hidden_state, logits_to_keep))

@@ -293,6 +293,9 @@ class DecoderOptions(Options):
     """Base of the rotary positions."""
     tied_head: bool = True
     """Whether the output head shares the embedding's weights."""
+    image_attention: Literal["bidirectional"] | None = None
+    """`bidirectional` lets the tokens of an image see each other (an ablation); absent for what the
+    report has: every token sees those before it."""
 
 
 Lead = Literal["", " "]

@@ -85,6 +85,10 @@ def stages(recipe: Recipe) -> Iterator[Problem]:
         yield from _trains(f"{at}.modules", stage.modules)
         yield from _adapts(at, stage)
         yield from _warmup(f"{at}.schedule", stage.schedule)
+        if stage.tower_features and stage.modules.vision is not None:
+            rule = f"needs a tower that stays as it is, and {at}.modules.vision has a rate"
+            fix = "leave one of them out"
+            yield Problem(f"{at}.tower_features", stage.tower_features, rule, fix)
         if (stage.batch_records is None) == (stage.batch_tokens is None):
             given = {"batch_records": stage.batch_records, "batch_tokens": stage.batch_tokens}
             yield Problem(at, given, "needs exactly one batch size", "set one of the two")

@@ -146,6 +146,10 @@ class Stage(Options):
     """Passes over the mix."""
     max_steps: int | None = Field(None, ge=1)
     """End after this many steps, over as many passes as they take, instead of after `epochs`."""
+    tower_features: Literal["auto", "keep"] | None = None
+    """Where the tower is frozen and images are seen more than once: `keep` makes what the tower
+    gives once and keeps it on disk while the stage runs, `auto` does so where the first packs show
+    that it pays. Last bits may differ from those of a stage without, since packs differ."""
     clip_norm: float = Field(1.0, gt=0)
     """Largest norm of the whole gradient."""
     validation: StageValidation | None = None

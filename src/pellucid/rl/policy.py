@@ -98,6 +98,7 @@ class Policy:
             embedded = self._model.embed(ids[None], patches, grids)
             hidden = self._model.hidden(
                 embedded,  # (1, T, d)
+                images=self._model.images(ids[None]),
                 position_ids=self._places(ids[: len(prompt.ids)], grids, shape),
                 attention_mask=shape.sees[None, None],
             )

@@ -35,10 +35,14 @@ class Batch:
     """The supervised token that follows each source."""
     owners: Int64[Tensor, " n"]
     """Which example each target belongs to, from 0."""
+    tower: Float[Tensor, "f d"] | None = None
+    """What the tower makes of the patches, where it was kept; there are no patches then."""
 
 
-def collate(examples: Sequence[Example], device: str) -> Batch:
-    """Pack examples, in order, into one batch."""
+def collate(
+    examples: Sequence[Example], device: str, tower: Float[Tensor, "f d"] | None = None
+) -> Batch:
+    """Pack examples, in order, into one batch; `tower` is what was kept of their images."""
     lengths = [len(example.ids) for example in examples]
     ids = np.concatenate([example.ids for example in examples])
     flags = np.concatenate([example.supervised for example in examples])
@@ -58,4 +62,5 @@ def collate(examples: Sequence[Example], device: str) -> Batch:
         sources=place(found - 1),
         targets=place(ids[found]),
         owners=place(owners[found]),
+        tower=tower,
     )

@@ -21,16 +21,21 @@ class Feed:
         self._lengths, self._stores, self._renderer = lengths, stores, renderer
         self._processors: dict[int | None, Processor] = {None: Processor(renderer)}
 
-    def example(self, index: int) -> Example:
-        """The example at `index` of the length index, with its promised length."""
+    def example(self, index: int, pixels: bool = True) -> Example:
+        """The example at `index` of the length index, with its promised length.
+
+        Without pixels no image is read, and there are no patches.
+        """
         lengths = self._lengths
         row = int(lengths.row[index])
         record = self._stores.get(lengths.records[row])
         processor = self._processor(lengths.image_tokens[index])
         rendered = processor.renderer.examples(record, lengths.overrides[row])
-        images = [self._stores.image(image.sha256) for image in record.images]
+        images = None
+        if pixels:
+            images = [self._stores.image(image.sha256) for image in record.images]
         example = processor.example(rendered[int(lengths.part[index])], images)
-        promised = int(lengths.tokens[index]), int(lengths.patches[index])
+        promised = int(lengths.tokens[index]), int(lengths.patches[index]) if pixels else 0
         found = len(example.ids), len(example.patches)
         assert found == promised, f"record {record.id}: (tokens, patches) {found}, not {promised}"
         return example

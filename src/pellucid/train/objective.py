@@ -62,13 +62,27 @@ class Objective(nn.Module):
         """
         model, device = self.model, batch.input_ids.device.type
         with torch.autocast(device, dtype=torch.bfloat16, enabled=self.dtype == "bfloat16"):
-            embedded = model.embed(batch.input_ids, batch.patches, batch.grids)  # (1, T, d)
+            embedded = model.embed(batch.input_ids, batch.patches, batch.grids, batch.tower)
             if blank:
                 embedded = embedded + 0.0 * model.features(*self._blank(batch)).sum()
             places = model.positions(batch.input_ids, batch.grids, batch.segments)
-            hidden = model.hidden(embedded, segments=batch.segments, position_ids=places)
+            hidden = model.hidden(
+                embedded, images=model.images(batch.input_ids), segments=batch.segments,
+                position_ids=places,
+            )  # fmt: skip
             losses = chunked_losses(model.head, hidden[0, batch.sources], batch.targets)
         return losses.clone()  # no view of another tensor: `shard` hooks into it
+
+    def tower(
+        self, patches: Float[Tensor, "p c"], grids: Int64[Tensor, "n g"]
+    ) -> Float[Tensor, "_ w"]:
+        """What the tower makes of images, without gradients: `Batch.tower`."""
+        half = torch.autocast(
+            patches.device.type, dtype=torch.bfloat16, enabled=self.dtype == "bfloat16"
+        )
+        with half, torch.no_grad():
+            found: Tensor = self.model.vision(patches, grids[:, :2].contiguous())
+        return found
 
     def _blank(self, batch: Batch) -> tuple[Float[Tensor, "p c"], Int64[Tensor, "n g"]]:
         """Patches and views of the smallest image that this model can look at."""

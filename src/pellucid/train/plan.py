@@ -77,6 +77,13 @@ class Plan:
             return self._epochs * -(-self._entries // self._records)
         return sum(1 for _ in self.steps(Cursor()))
 
+    @property
+    def passes(self) -> float:
+        """How often the mix is seen."""
+        if self._most is None:
+            return float(self._epochs)
+        return self._most / sum(1 for _ in self._epoch(Cursor()))
+
     def steps(self, start: Cursor, done: int = 0) -> Iterator[Step]:
         """The steps from `start`, step `done`, to the end of the stage."""
         if self._most is not None:

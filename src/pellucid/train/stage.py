@@ -7,14 +7,15 @@
     parameters.json     what is trained, at which rate
     timing/steps.jsonl  seconds, tokens per second, memory, share of time spent making examples
 
-`checkpoints/` exists only while the stage runs. Killed at any instant and called again, it ends
-with the same bytes. `validation/` has the lengths of the held-out mix where there is one. Leaves
-out on purpose: generated answers (an eval job asks for them).
+`checkpoints/` and `features/` exist only while the stage runs. Killed at any instant and called
+again, it ends with the same bytes. `validation/` has the lengths of the held-out mix where there is
+one. Leaves out on purpose: generated answers (an eval job asks for them).
 """
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ import torch
 
 from pellucid.base.errors import boundary
 from pellucid.base.hashing import hash_json
+from pellucid.base.paths import remove_tree
 from pellucid.base.progress import Progress
 from pellucid.base.stop import between_steps
 from pellucid.model import checkpoint as models
@@ -29,6 +31,9 @@ from pellucid.recipe.train import Sharding, Stage
 from pellucid.store import MixRow, Store, read_mix
 from pellucid.train import checkpoint as checkpoints
 from pellucid.train import cost, table
+from pellucid.train.features import FOLDER as FEATURES
+from pellucid.train.features import PROBED, Features
+from pellucid.train.features import choose as choose_features
 from pellucid.train.feed import Feed
 from pellucid.train.folder import (
     LOG,
@@ -49,6 +54,7 @@ from pellucid.train.precision import deterministic, peak_flops
 from pellucid.train.ranks import ALONE, Ranks
 from pellucid.train.recompute import recomputing
 from pellucid.train.shard import gather, shard
+from pellucid.train.spikes import Spikes
 from pellucid.train.step import REPRODUCER, Outcome, Stepper
 from pellucid.train.validation import Validation
 
@@ -113,9 +119,10 @@ def train_stage(
         start = checkpoints.resume(folder, run, trained, optimizers, ranks)
         plan = Plan(lengths, stage, seed)
         feed = Feed(lengths, stores, loaded.renderer)
+        kept = _features(folder, stage, run, plan, lengths, feed, objective, device, ranks)
         stepper = Stepper(
             folder, stage, plan.total, objective, optimizers, lengths, feed, device, ranks,
-            loaded.renderer.choice_ids,
+            loaded.renderer.choice_ids, kept,
         )  # fmt: skip
         with ranks.leader_first():
             held_out = _validation(
@@ -130,6 +137,7 @@ def train_stage(
         if ranks.leads:
             restore(loaded.model, checkpoint)
             merge(modules, stage.lora)
+            remove_tree(folder / FEATURES)
             publish_model(folder, loaded)
         ranks.wait()
 
@@ -178,6 +186,34 @@ def _validation(
     return Validation(lengths, feed, objective, stage.validation, stage.pack, device)
 
 
+def _features(
+    folder: Path,
+    stage: Stage,
+    run: str,
+    plan: Plan,
+    lengths: Lengths,
+    feed: Feed,
+    objective: Objective,
+    device: str,
+    ranks: Ranks,
+) -> Features | None:
+    """What keeps a frozen tower's features, where that was asked for and pays."""
+    if stage.tower_features is None or ranks.size > 1:
+        return None
+    kept = Features(folder, run, lengths, feed, objective, device)
+    seen = (
+        lengths.patches[[at for row in lengths.entries.tolist() for at in lengths.examples_of(row)]]
+        > 0
+    )
+    visits = plan.passes * float(seen.sum()) / max(int((lengths.patches > 0).sum()), 1)
+    first = [pack for step in islice(plan.steps(plan.start), PROBED) for pack in step.packs]
+    if choose_features(folder, kept, visits, first, stage.tower_features):
+        return kept
+    kept.close()
+    remove_tree(folder / FEATURES)
+    return None
+
+
 def _run(stage: Stage, mix: tuple[MixRow, ...], checkpoint: Path, seed: int, dtype: str) -> str:
     """Hash of everything that decides the steps."""
     rows = [[row.id, row.repeat, row.mode] for row in mix]
@@ -212,7 +248,7 @@ def _loop(
             sizes = 0, 0
             due = stopping or (done % stage.checkpoint_every == 0 and done < total)
             if book:
-                book.log.write(outcome.log)
+                book.write(outcome.log)
                 operations = cost.flops(stepper.objective.model, stage, outcome.work)
                 book.times.write(_timing(outcome, operations / ranks.size / peak))
                 if due:
@@ -238,6 +274,15 @@ class _Book(NamedTuple):
 
     log: JsonLines
     times: JsonLines
+    spikes: Spikes
+
+    def write(self, line: dict[str, Any]) -> None:
+        """A step's line, with what stands out."""
+        spike = self.spikes.seen(line["loss"])
+        if spike is not None:
+            told = f"loss {line['loss']:.3f}, {spike:.0f} deviations above the steps before"
+            print(f"  step {line['step']}: {told}", file=sys.stderr)
+        self.log.write({**line, "spike": spike})
 
 
 @contextmanager
@@ -248,11 +293,12 @@ def _book(folder: Path, start: checkpoints.State, ranks: Ranks) -> Iterator[_Boo
         return
     if start.step:
         print(f"  resumed after step {start.step}", file=sys.stderr)
+    spikes = Spikes.after(folder / LOG, start.log_bytes)
     with (
         JsonLines(folder / LOG, start.log_bytes) as log,
         JsonLines(folder / TIMES, start.timing_bytes) as times,
     ):
-        yield _Book(log, times)
+        yield _Book(log, times, spikes)
 
 
 def _timing(outcome: Outcome, at_peak: float) -> dict[str, Any]:

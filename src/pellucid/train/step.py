@@ -21,6 +21,7 @@ from pellucid.recipe.train import Stage
 from pellucid.train.batch import Batch, collate
 from pellucid.train.cost import Work
 from pellucid.train.deal import turns
+from pellucid.train.features import Features
 from pellucid.train.feed import Feed
 from pellucid.train.lengths import Lengths
 from pellucid.train.objective import Objective, sums
@@ -62,13 +63,14 @@ class Stepper:
         device: str,
         ranks: Ranks = ALONE,
         choices: Sequence[int] = (),
+        features: Features | None = None,
     ) -> None:
         self._folder, self._stage, self._total = folder, stage, total
         self.objective, self._optimizers = objective, optimizers
         self._lengths, self._feed = lengths, feed
         self.device, self._ranks = device, ranks
         self._modes, self._tasks = np.array(lengths.modes), np.array(lengths.tasks)
-        self._choices = choices
+        self._choices, self._features = choices, features
         self._opens = np.diff(lengths.row, prepend=-1) > 0  # first example of its record
 
     def step(self, number: int, step: Step) -> Outcome:
@@ -112,7 +114,11 @@ class Stepper:
         return Work.of(*(column[members] for column in columns))
 
     def _batch(self, one: Pack) -> Batch:
-        batch = collate([self._feed.example(index) for index in one], self.device)
+        if self._features is None:
+            examples, tower = [self._feed.example(index) for index in one], None
+        else:
+            examples, tower = self._features.examples(one)
+        batch = collate(examples, self.device, tower)
         promised = int(self._lengths.supervised[list(one)].sum())
         assert len(batch.targets) == promised, f"{len(batch.targets)} targets, {promised} promised"
         return batch

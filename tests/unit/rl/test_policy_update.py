@@ -70,10 +70,12 @@ def test_rounded_rows_of_bfloat16_change_nothing_but_the_precision(
     hook.remove()
 
 
+@pytest.mark.parametrize("images", ["causal", "bidirectional"])
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 def test_trainer_and_engine_agree_on_every_token(
-    world: World, loaded: Loaded, tmp_path: Path, temperature: float
+    world: World, loaded: Loaded, tmp_path: Path, temperature: float, images: str
 ) -> None:
+    loaded.model.config.image_attention = images
     samples = rolled(world, loaded, tmp_path / "a.jsonl", temperature=temperature)
     with_pictures = {world.records[1].id, world.records[4].id}
     assert with_pictures & {sample.record for sample in samples}

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as stock
@@ -106,12 +107,13 @@ class QwenTower(nn.Module):
         return hidden.index_select(0, turned.argsort())
 
     def _embedded(self, patches: Float[Tensor, "p c"]) -> Float[Tensor, "p d"]:
-        """Every patch as a video of equal frames, which is what the weights were trained on."""
-        config = self.config
-        frames = config.temporal_patch_size
-        apart = patches.unflatten(1, (config.in_channels, 1, -1)).expand(-1, -1, frames, -1)
-        out: Tensor = self.patch_embed(apart.flatten(1))
-        return out
+        """Every patch as a video of equal frames, which is what the weights were trained on.
+
+        Equal frames are seen by the sum of their weights, and a convolution that takes a whole
+        patch is a product: half the work of the stock class, and far faster on a CPU.
+        """
+        weights: Tensor = self.patch_embed.proj.weight  # (d, colours, frames, y, x)
+        return F.linear(patches.to(weights.dtype), weights.sum(2).flatten(1))
 
     def _windows(self) -> tuple[int, int, int]:
         config = self.config

@@ -1,5 +1,6 @@
 """Phi-4-reasoning-vision's published layout: table of weights, round trip, and an oracle."""
 
+import io
 import json
 import shutil
 
@@ -8,8 +9,11 @@ import pytest
 import tokenizers
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
+import pellucid.hf  # noqa: F401 (registers)
 from pellucid.base.errors import UserError
 from pellucid.model import checkpoint
 from pellucid.model.processor import Processor
@@ -361,3 +365,30 @@ def test_another_model_is_not_written_into_it(published, loaded, model, renderer
     checkpoint.save(model, renderer, tmp_path / "ours")
     with pytest.raises(UserError, match="is in no published layout"):
         checkpoint.save_like(loaded, tmp_path / "ours", tmp_path / "out")
+
+
+def test_transformers_auto_classes_read_the_published_folder(published, loaded):
+    """Logits and tokens are those of our own reader; the folder's own code is not looked at."""
+    folder = published.folder
+    config = AutoConfig.from_pretrained(folder)
+    assert config.text_config.to_dict() != {} and config.feature_layer == -2
+    model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32)
+    for (name, one), (other, two) in zip(
+        loaded.model.named_parameters(), model.named_parameters(), strict=True
+    ):
+        assert name == other and torch.equal(one, two)
+    processor = AutoProcessor.from_pretrained(folder)
+    image = Image.open(io.BytesIO(picture(300, 500, 1)))
+    asked = [{"type": "image", "image": image}, {"type": "text", "text": "How many?"}]
+    inputs = processor.apply_chat_template(
+        [{"role": "user", "content": asked}], tokenize=True, return_dict=True,
+        add_generation_prompt=True, return_tensors="pt",
+    )  # fmt: skip
+    ours = loaded.renderer.prompt([user(0, "How many?")], [(300, 500)])
+    assert inputs["input_ids"][0].tolist() == list(ours.ids)
+    out = model.generate(**inputs, max_new_tokens=3)
+    assert out.shape[1] == len(ours.ids) + 3 or model.generation_config.eos_token_id in out[0]
+    halved = AutoModelForImageTextToText.from_pretrained(folder)
+    assert halved.dtype == torch.bfloat16, "config.json says so"
+    with pytest.raises(TypeError, match="knows no load_in_4bit"):
+        AutoModelForImageTextToText.from_pretrained(folder, load_in_4bit=True)

@@ -87,7 +87,7 @@ def test_what_was_written_answers(home, published, tmp_path):
     assert said.prompt_tokens > 256 and said.outcome in ("answered", "malformed", "truncated")
 
 
-def test_the_page_does_what_it_says(published, tmp_path, monkeypatch):
+def test_the_page_does_what_it_says(published, tmp_path, monkeypatch, capsys):
     """docs/published-models.md, with a tiny checkpoint where it names the published one."""
     page = PAGE.read_text("utf-8")
     recipe, adapters, whole = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
@@ -106,6 +106,9 @@ def test_the_page_does_what_it_says(published, tmp_path, monkeypatch):
         silent = isinstance(done.exception, UserError) and "got " in str(done.exception)
         # What has random weights may find no end.
         assert done.exit_code == 0 or (" chat " in line and silent), (line, done.output)
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(code.replace("=512", "=8"), {})
+    assert capsys.readouterr().out
 
 
 def test_the_page_on_adapters_does_what_it_says(tmp_path, monkeypatch, capsys):
