@@ -252,3 +252,22 @@ def test_a_missing_model_to_serve(tmp_path: Path) -> None:
     assert done.returncode == 2 and "does not exist" in done.stderr
     done = pellucid("serve", "smoke@candidate", "--home", tmp_path)
     assert done.returncode == 2 and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "says"), [([""], "is empty"), (["  "], "is empty"), ([], "is missing")]
+)
+def test_a_question_that_is_none(smoke: Path, words: list[str], says: str) -> None:
+    done = pellucid("chat", "smoke", *words, "--home", smoke, stdin=subprocess.DEVNULL)
+    assert done.returncode == 2 and f"{says}; " in done.stderr, done.stderr
+    assert not done.stdout
+
+
+def test_a_report_of_half_a_run_says_what_is_missing(tmp_path: Path) -> None:
+    done = pellucid("run", "smoke", "--only", "init", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = " ".join(pellucid("report", "smoke", cwd=tmp_path).stdout.split())
+    assert "done: init" in text and "missing: data.charts, " in text
+    assert text.index("eval.rl") < text.index("; run the recipe again to go on")
+    told = json.loads(pellucid("report", "smoke", "--json", cwd=tmp_path).stdout)
+    assert "release" in told["missing"] and "init" not in told["missing"]

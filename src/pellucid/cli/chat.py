@@ -30,8 +30,9 @@ _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
 def chat(
     model: ModelName,
     question: Annotated[
-        str, typer.Argument(help="What to ask; without it, a conversation.", metavar="[QUESTION]")
-    ] = "",
+        str | None,
+        typer.Argument(help="What to ask; without it, a conversation.", metavar="[QUESTION]"),
+    ] = None,
     image: Annotated[
         list[Path] | None,
         typer.Option("--image", help="A picture to ask about; may be repeated.", metavar="FILE"),
@@ -57,11 +58,14 @@ def chat(
     settings = _in_mode(Settings("auto", max_tokens, temperature, seed), mode)
     with boundary("reading"):
         images = [read_picture(path) for path in image or ()]
-    if json_ and not question:
+    if question is not None and not question.strip():
+        fix = "ask something, or leave it out for a conversation"
+        raise UserError(Problem("question", question, "is empty", fix))
+    if json_ and question is None:
         fix = "give the question as an argument"
         raise UserError(Problem("--json", json_, "needs one question", fix))
     conversation = open_conversation(model, home, context_tokens)
-    if not question:
+    if question is None:
         converse(conversation, images, settings)
         return
     stream = conversation.ask(question, images, settings)
@@ -90,11 +94,16 @@ def converse(conversation: "Conversation", images: list[bytes], settings: "Setti
 
     if sys.stdin.isatty():
         print("/help lists the commands")
+    asked = False
     while True:
         try:
             line = input("> " if sys.stdin.isatty() else "").strip()
         except EOFError:
+            if not asked and not sys.stdin.isatty():
+                fix = "give one as an argument, or lines on standard input"
+                raise UserError(Problem("question", None, "is missing", fix)) from None
             return
+        asked = asked or bool(line)
         word, _, rest = line.partition(" ")
         try:
             if word == "/quit":

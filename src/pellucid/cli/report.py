@@ -53,5 +53,8 @@ def print_summary(summary: "Summary", json_: bool) -> None:
         print(f"verdict: {summary.verdict.outcome}")
         for check in summary.verdict.checks:
             print_wrapped(f"  {check.outcome:<12} {check.name}:", check.why)
+    if summary.missing:
+        print_wrapped("done:   ", ", ".join(summary.result.artifacts) or "nothing")
+        print_wrapped("missing:", ", ".join(summary.missing) + "; run the recipe again to go on")
     page = summary.page.is_file()
     print(f"report:  {summary.page}" if page else f"run:     {summary.result.folder}")

@@ -4,9 +4,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pellucid.base.errors import PellucidError
 from pellucid.eval.report import load_report
 from pellucid.flow.gate import outdated, verdict_of
-from pellucid.flow.run import RECIPE, REPORT, RunResult
+from pellucid.flow.plan import plan_jobs
+from pellucid.flow.run import RECIPE, REPORT, RunResult, choose
 from pellucid.flow.runs import open_run
 from pellucid.recipe import load
 from pellucid.schema.report import Metric, Report
@@ -28,6 +30,16 @@ class Summary:
     def outdated(self) -> list[str]:
         """Jobs that were done again after the verdict and the page."""
         return outdated(self.result.artifacts)
+
+    @property
+    def missing(self) -> list[str]:
+        """Jobs that the recipe has and the run has not; none where its own files are gone."""
+        recipe, folder = self.result.recipe, self.result.folder
+        try:
+            jobs = plan_jobs(recipe, choose(recipe, folder, keep=False))
+        except PellucidError:
+            return []
+        return [job.name for job in jobs if job.name not in self.result.artifacts]
 
     @property
     def page(self) -> Path:
@@ -57,6 +69,7 @@ class Summary:
             "folder": str(self.result.folder),
             "report": str(self.page),
             "built": list(self.result.built),
+            "missing": self.missing,
             "artifacts": {
                 name: {"path": str(artifact.path), "content_hash": artifact.hash}
                 for name, artifact in self.result.artifacts.items()

@@ -112,7 +112,7 @@ def keep_best(
 ) -> None:
     """Keep the trained tensors if no held-out loss of this run was as low; all ranks call it."""
     found = ranks.told(_best(folder, run) if ranks.leads else None)
-    if found is not None and loss >= found[1]["loss"]:
+    if found is not None and not loss < found[1]["loss"]:
         return
     target = folder / FOLDER / f"best-{step:06d}"
     _publish(target, {"run": run, "step": step, "loss": loss}, _weights(trained), ranks)
