@@ -19,7 +19,7 @@ from pellucid.model.hf_processor import PellucidImageProcessor, PellucidProcesso
 from pellucid.model.hf_published import (
     Phi4SiglipConfig,
     Phi4SiglipForConditionalGeneration,
-    Phi4SiglipProcessor,
+    Phi4VisionRProcessor,
 )
 from pellucid.model.vlm import PellucidForConditionalGeneration
 
@@ -38,4 +38,4 @@ AutoConfig.register(Phi4SiglipConfig.model_type, Phi4SiglipConfig, exist_ok=True
 AutoModelForImageTextToText.register(
     Phi4SiglipConfig, Phi4SiglipForConditionalGeneration, exist_ok=True
 )
-AutoProcessor.register(Phi4SiglipConfig, Phi4SiglipProcessor, exist_ok=True)
+AutoProcessor.register(Phi4SiglipConfig, Phi4VisionRProcessor, exist_ok=True)

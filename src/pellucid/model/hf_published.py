@@ -5,8 +5,8 @@
     processor = AutoProcessor.from_pretrained("microsoft/Phi-4-reasoning-vision-15B")
 
 The folder is read by `weights`, as everywhere else; none of its code is run. What comes out is our
-model and our processor: `save_pretrained` writes our layout, `pellucid export --like` theirs.
-Leaves out on purpose: spreading a model over devices (`device_map` names one).
+model and our processor. Leaves out on purpose: spreading a model over devices (`device_map` names
+one), and writing the folder back (`pellucid export --like`).
 """
 
 import json
@@ -23,10 +23,14 @@ from pellucid.model.hf_processor import PellucidProcessor
 from pellucid.model.vlm import PellucidForConditionalGeneration
 from pellucid.model.weights import phi4_siglip
 
-_FILES = ("*.json", "*.safetensors", "*.jinja")
-"""What a model is read from."""
+_WEIGHTS = ("*.safetensors",)
+_REST = ("*.json", "*.jinja")
+"""What a processor is read from."""
 _HUB = ("revision", "cache_dir", "token", "local_files_only", "force_download")
-_IGNORED = ("config", "trust_remote_code", "name_or_path", "adapter_kwargs", "low_cpu_mem_usage")
+_IGNORED = (
+    "config", "trust_remote_code", "name_or_path", "adapter_kwargs", "low_cpu_mem_usage",
+    "use_safetensors", "_from_auto",
+)  # fmt: skip
 """What transformers hands on, and what does not matter here."""
 _INDEX = -200
 """Stands for the placeholder's id until the tokenizer is read, as in the published code."""
@@ -77,21 +81,23 @@ class Phi4SiglipForConditionalGeneration(PellucidForConditionalGeneration):
             UserError: a file is missing or damaged.
             TypeError: an argument is not known.
         """
-        folder = _folder(pretrained_model_name_or_path, kwargs)
-        dtype, device = kwargs.pop("dtype", "auto"), kwargs.pop("device_map", None) or "cpu"
+        where = {name: kwargs.pop(name) for name in _HUB if name in kwargs}
+        device = _device(kwargs.pop("device_map", None))
+        dtype = kwargs.pop("torch_dtype", kwargs.pop("dtype", "auto"))
         attention = kwargs.pop("attn_implementation", None)
-        if unknown := sorted(kwargs.keys() - set(_IGNORED)):
-            raise TypeError(f"{cls.__name__}.from_pretrained knows no {', '.join(unknown)}")
-        if isinstance(device, dict):
-            device = device.get("", "cpu")
+        _refuse(cls, kwargs)
+        folder = _folder(pretrained_model_name_or_path, where, (*_REST, *_WEIGHTS))
         model = checkpoint.load(folder, device, _dtype(dtype, folder)).model
         if attention is not None:
             model.set_attn_implementation(attention)
         return model
 
 
-class Phi4SiglipProcessor(PellucidProcessor):
-    """How a published folder becomes a `PellucidProcessor`."""
+class Phi4VisionRProcessor(PellucidProcessor):
+    """How a published folder becomes a `PellucidProcessor`.
+
+    It has the name of the published class, which the folder asks for.
+    """
 
     @classmethod
     @no_type_check
@@ -99,19 +105,40 @@ class Phi4SiglipProcessor(PellucidProcessor):
         cls, pretrained_model_name_or_path: str | Path, **kwargs: Any
     ) -> PellucidProcessor:
         """Read the tokenizer, the template's system text and the image rule of a folder."""
-        folder = _folder(pretrained_model_name_or_path, kwargs)
+        where = {name: kwargs.pop(name) for name in _HUB if name in kwargs}
+        _refuse(cls, kwargs)
+        folder = _folder(pretrained_model_name_or_path, where, _REST)
         fields = json.loads((folder / checkpoint.CONFIG).read_bytes())
+        layout = weights.LAYOUTS[phi4_siglip.MODEL_TYPE]
         with tempfile.TemporaryDirectory() as name:
-            weights.read(folder, fields).renderer.save(Path(name))
+            layout.renderer(folder, fields).save(Path(name))
             return PellucidProcessor.from_pretrained(name)
 
 
-def _folder(given: str | Path, kwargs: dict[str, Any]) -> Path:
-    """Where the files are; `kwargs` loses what says so."""
-    where = {name: kwargs.pop(name) for name in _HUB if name in kwargs}
+def _refuse(cls: type, kwargs: dict[str, Any]) -> None:
+    """What would be passed over in silence."""
+    if unknown := sorted(kwargs.keys() - set(_IGNORED)):
+        raise TypeError(f"{cls.__name__}.from_pretrained knows no {', '.join(unknown)}")
+
+
+def _folder(given: str | Path, where: dict[str, Any], wanted: tuple[str, ...]) -> Path:
+    """A folder as it is, or what is wanted of one on the hub."""
     if Path(given).is_dir():
         return Path(given)
-    return Path(snapshot_download(str(given), allow_patterns=list(_FILES), **where))
+    return Path(snapshot_download(str(given), allow_patterns=list(wanted), **where))
+
+
+def _device(asked: Any) -> torch.device:
+    """The one device that is meant; "auto" is a GPU where there is one."""
+    if isinstance(asked, dict):
+        if set(asked) != {""}:
+            raise ValueError("device_map names one device here: a word, a number, or {'': device}")
+        asked = asked[""]
+    if asked is None:
+        return torch.device("cpu")
+    if asked == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device("cuda", asked) if isinstance(asked, int) else torch.device(asked)
 
 
 def _dtype(asked: Any, folder: Path) -> torch.dtype:
@@ -119,4 +146,4 @@ def _dtype(asked: Any, folder: Path) -> torch.dtype:
     if asked in (None, "auto"):
         fields = json.loads((folder / checkpoint.CONFIG).read_bytes())
         asked = fields.get("dtype") or fields.get("torch_dtype") or "float32"
-    return asked if isinstance(asked, torch.dtype) else getattr(torch, str(asked))
+    return asked if isinstance(asked, torch.dtype) else getattr(torch, asked.removeprefix("torch."))

@@ -237,6 +237,10 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
 
     def _seen(self, images: Tensor, attention_mask: Tensor | None) -> Tensor:
         """Who sees whom in rows that are not packed, under a mask of padding or a whole one."""
+        chosen = self.config.text_config._attn_implementation
+        if chosen not in (attention.NAME, "sdpa"):
+            known = f"{attention.NAME!r} or 'sdpa'"
+            raise ValueError(f"images that see themselves need {known}, got {chosen!r}")
         base = attention_mask
         if base is not None and base.ndim == 2:
             base = base[:, None, None, :].bool() & attention.seen(torch.zeros_like(images))
@@ -322,7 +326,13 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if position_ids is None and input_ids is not None and past_key_values is None:
             position_ids = self._counted(input_ids, image_grids, attention_mask, segments)
         before = 0 if past_key_values is None else past_key_values.get_seq_length()
-        images = None if input_ids is None or before else self.images(input_ids)
+        images = None if input_ids is None else self.images(input_ids)
+        if self.config.image_attention != "causal" and (
+            input_ids is None or (before and images is not None and bool(images.any()))
+        ):
+            rule = "come as input_ids, before anything is kept"
+            raise ValueError(f"images that see themselves {rule}")
+        images = None if before else images
         items = {key: kwargs.pop(key) for key in ("num_items_in_batch",) if key in kwargs}
         output = self._decode(
             inputs_embeds, segments, position_ids, attention_mask, past_key_values, images,

@@ -11,6 +11,7 @@ numbers; order is a function of the seed).
 """
 
 import json
+import math
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -110,9 +111,15 @@ def keep_best(
     trained: Sequence[Parameter],
     ranks: Ranks = ALONE,
 ) -> None:
-    """Keep the trained tensors if no held-out loss of this run was as low; all ranks call it."""
+    """Keep the trained tensors if no held-out loss of this run was as low; all ranks call it.
+
+    What was kept of the same step, before a kill, is kept: it is the same reading. A loss that is
+    not finite is never the best.
+    """
     found = ranks.told(_best(folder, run) if ranks.leads else None)
-    if found is not None and not loss < found[1]["loss"]:
+    if not math.isfinite(loss):
+        return
+    if found is not None and (loss >= found[1]["loss"] or step == found[1]["step"]):
         return
     target = folder / FOLDER / f"best-{step:06d}"
     _publish(target, {"run": run, "step": step, "loss": loss}, _weights(trained), ranks)
@@ -120,14 +127,17 @@ def keep_best(
         _discard(found[0])
 
 
-def take_best(folder: Path, run: str, trained: Sequence[Parameter], ranks: Ranks = ALONE) -> int:
+def take_best(
+    folder: Path, run: str, trained: Sequence[Parameter], ranks: Ranks = ALONE
+) -> int | None:
     """Put the trained tensors back that `keep_best` kept; all ranks call it.
 
     Returns:
-        After how many steps they were the best.
+        After how many steps they were the best; None where no reading was finite.
     """
     found = ranks.told(_best(folder, run) if ranks.leads else None)
-    assert found is not None, "a stage ends with a reading"
+    if found is None:
+        return None
     _read(_weights(trained), found[0], ranks)
     return int(found[1]["step"])
 

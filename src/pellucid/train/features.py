@@ -86,7 +86,7 @@ class Features:
             device: where the tower is.
         """
         self._lengths, self._feed, self._device = lengths, feed, device
-        self._objective = objective
+        self._objective, self.run = objective, run
         self._width = int(objective.model.config.vision_config.hidden_size)
         self._starts = np.cumsum([0, *lengths.patches.tolist()])
         at = folder / FOLDER
@@ -209,8 +209,8 @@ def choose(
         asked: "keep" or "auto".
     """
     path = folder / CHOICE
-    if path.exists():
-        return bool(json.loads(path.read_bytes())["keep"])
+    if path.exists() and (told := json.loads(path.read_bytes()))["run"] == features.run:
+        return bool(told["keep"])
     if asked == "keep":
         told = {"keep": True, "why": "asked for"}
     elif visits <= 1:
@@ -223,5 +223,5 @@ def choose(
         told = {"keep": keep, "why": "measured", "visits": visits}
         told |= {"seconds_per_patch": cost._asdict()} if cost else {}
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, told)
+    write_json(path, {**told, "run": features.run})
     return bool(told["keep"])

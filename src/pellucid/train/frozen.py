@@ -44,8 +44,8 @@ def choose(
 
 
 def restore(model: PellucidForConditionalGeneration, checkpoint: Path) -> None:
-    """Put rounded matrices back as they are in a checkpoint; all weights go to the CPU."""
-    for one in model.parameters():
+    """Put rounded matrices back as they are in a checkpoint; everything goes to the CPU."""
+    for one in (*model.parameters(), *model.buffers()):
         one.data = one.data.cpu()
     rounded = [name for name, one in model.named_parameters() if one.dtype != torch.float32]
     if not rounded:

@@ -56,7 +56,8 @@ class TrainedRows(nn.Module):
     def merged(self) -> nn.Module:
         """The table with its rows."""
         with torch.no_grad():
-            self.base.weight[self.ids] = self.rows.to(self.base.weight.dtype)
+            ids = self.ids.to(self.base.weight.device)
+            self.base.weight[ids] = self.rows.to(self.base.weight.dtype)
         return self.base
 
 

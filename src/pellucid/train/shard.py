@@ -45,6 +45,16 @@ def shard(objective: Objective, ranks: Ranks, device: str) -> None:
             module.set_force_sum_reduction_for_comms(True)
 
 
+def release(objective: Objective) -> None:
+    """Let go of what a forward pass fetched and no backward pass gave back.
+
+    What stands outside the layers stays fetched after a pass without gradients (a reading, text
+    alone under a frozen decoder); the next pass would take it for the weights of its own step.
+    """
+    if isinstance(objective, FSDPModule):
+        objective.reshard()
+
+
 def matrices(layer: nn.Module) -> Iterator[nn.Module]:
     """The parts of a layer that multiply. Its norms, which are small and want float32, stay out."""
     for part in layer.children():
@@ -54,6 +64,8 @@ def matrices(layer: nn.Module) -> Iterator[nn.Module]:
 
 def gather(objective: Objective, ranks: Ranks) -> None:
     """Put the weights together again on the first rank's CPU; the others are left with nothing."""
+    release(objective)
+    assert all(isinstance(one, DTensor) for one in objective.parameters()), "something is fetched"
     made = dict[int, nn.Parameter]()  # a tied tensor stays one
     for module in objective.modules():
         for name, tensor in list(module.named_parameters(recurse=False)):

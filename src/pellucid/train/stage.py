@@ -14,7 +14,7 @@ one. Leaves out on purpose: generated answers (an eval job asks for them).
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -128,7 +128,11 @@ def train_stage(
             held_out = _validation(
                 folder, stage, validation_folder, stores, loaded, objective, device
             )
-        with deterministic(device), recomputing(loaded.model, recompute):
+        with (
+            deterministic(device),
+            recomputing(loaded.model, recompute),
+            closing(kept) if kept else nullcontext(),
+        ):
             _loop(folder, stage, plan, start, stepper, held_out, trained, optimizers, ranks)
         if held_out and held_out.keeps:
             _take_best(folder, run, trained, ranks)
@@ -265,7 +269,7 @@ def _loop(
 def _take_best(folder: Path, run: str, trained: list[Parameter], ranks: Ranks) -> None:
     """Go back to the weights of the best reading."""
     step = checkpoints.take_best(folder, run, trained, ranks)
-    if ranks.leads:
+    if ranks.leads and step is not None:
         print(f"  kept what it was after step {step}", file=sys.stderr)
 
 
@@ -278,11 +282,7 @@ class _Book(NamedTuple):
 
     def write(self, line: dict[str, Any]) -> None:
         """A step's line, with what stands out."""
-        spike = self.spikes.seen(line["loss"])
-        if spike is not None:
-            told = f"loss {line['loss']:.3f}, {spike:.0f} deviations above the steps before"
-            print(f"  step {line['step']}: {told}", file=sys.stderr)
-        self.log.write({**line, "spike": spike})
+        self.log.write({**line, "spike": self.spikes.seen(line["loss"])})
 
 
 @contextmanager

@@ -30,6 +30,7 @@ from pellucid.train.pack import Pack, occupancy
 from pellucid.train.plan import Step
 from pellucid.train.ranks import ALONE, Ranks
 from pellucid.train.schedule import factor
+from pellucid.train.shard import release
 
 REPRODUCER = "reproducer.json"
 """Written when a step is not finite: what it was made of."""
@@ -105,6 +106,7 @@ class Stepper:
         if not (math.isfinite(log["loss"]) and math.isfinite(norms.total)):
             self._stop(log, members)
         log["lr"] = self._optimizers.set_factor(factor(self._stage.schedule, number, self._total))
+        release(self.objective)
         self._optimizers.step()
         return Outcome(log, time.perf_counter() - start, waited, self._work(members))
 

@@ -19,6 +19,7 @@ from pellucid.train.feed import Feed
 from pellucid.train.lengths import Lengths
 from pellucid.train.objective import Objective, sums
 from pellucid.train.pack import Pack, pack
+from pellucid.train.shard import release
 
 
 @final
@@ -57,6 +58,7 @@ class Validation:
                 batch = collate([self._feed.example(index) for index in one], self._device)
                 losses.append(sums(self._objective(batch), batch).by_example)
                 order += one
+        release(self._objective)
         found = torch.cat(losses).double().cpu().numpy()
         counts, modes = self._lengths.supervised[order], self._modes[order]
         return {

@@ -140,3 +140,22 @@ def test_it_survives_its_file(both, renderer, tmp_path) -> None:
         checkpoint.save(model, renderer, tmp_path / name)
         assert checkpoint.load(tmp_path / name).model.config.image_attention == name
     assert "image_attention" not in (tmp_path / "causal" / "config.json").read_text("utf-8")
+
+
+def test_what_would_be_causal_in_silence_is_refused(both, renderer, processor, picture) -> None:
+    model = both[1]
+    rendered = renderer.prompt([user(0, "?")], [(30, 30)])
+    example = processor.example(rendered, [picture(30, 30)])
+    ids, grids = torch.from_numpy(example.ids)[None], torch.from_numpy(example.grids)
+    given = {"pixel_values": torch.from_numpy(example.patches), "image_grids": grids}
+    with torch.no_grad():
+        kept = model(input_ids=ids, **given, use_cache=True).past_key_values
+        with pytest.raises(ValueError, match="before anything is kept"):
+            model(input_ids=ids, **given, past_key_values=kept)
+        embedded = model.embed(ids, **given)
+        with pytest.raises(ValueError, match="come as input_ids"):
+            model(inputs_embeds=embedded)
+        model.set_attn_implementation("eager")
+        with pytest.raises(ValueError, match="got 'eager'"):
+            model(input_ids=ids, **given)
+        model.set_attn_implementation("pellucid")

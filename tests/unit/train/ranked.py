@@ -21,14 +21,23 @@ torch.set_num_threads(1)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 ranks = joined()
 real = Stepper.step
+
+
+def count(tensor: torch.Tensor) -> int:
+    """Numbers of a tensor that this rank holds."""
+    return (tensor.to_local() if isinstance(tensor, DTensor) else tensor).numel()
+
+
 for task in json.loads(sys.argv[1]):
     seen: list[int] = []
     held: list[int] = []
+    weights: list[int] = []
 
-    def step(self, number, planned, task=task, seen=seen, held=held):
+    def step(self, number, planned, task=task, seen=seen, held=held, weights=weights):
+        weights.append(sum(map(count, (one.tensor for one in self._optimizers._by_name.values()))))
         held.append(
             sum(
-                (value.to_local() if isinstance(value, DTensor) else value).numel()
+                count(value)
                 for method in self._optimizers._optimizers
                 for fields in self._optimizers._local(method).state.values()
                 for value in fields.values()
@@ -51,6 +60,7 @@ for task in json.loads(sys.argv[1]):
                 ranks=ranks, sharding=task["sharding"],
             )  # fmt: skip
     line = f"{task['name']} rank {ranks.rank}"  # in one write each: the ranks share a pipe
-    sys.stdout.write(f"{line} holds {held[-1]}\n{line} packs {seen}\n")
+    told = f"{line} holds {held[-1]}\n{line} trains {weights[-1]}\n{line} packs {seen}\n"
+    sys.stdout.write(told)
     sys.stdout.flush()
 leave()

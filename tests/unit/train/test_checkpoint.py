@@ -147,5 +147,8 @@ def test_the_best_weights_are_kept_and_taken(tmp_path) -> None:
     assert told == {"run": "run", "step": 2, "loss": 1.0}
     assert take_best(tmp_path, "run", one.parameters) == 2
     assert all(map(torch.equal, one.tensors(), seen[2]))
+    keep_best(tmp_path, "run", 2, 0.999, one.parameters)  # read again after a kill, on other ranks
+    keep_best(tmp_path, "run", 5, float("nan"), one.parameters)
+    assert names(tmp_path) == ["best-000002"]
     keep_best(tmp_path, "another", 9, 5.0, one.parameters)
     assert names(tmp_path) == ["best-000009"], "another run's best is nobody's"

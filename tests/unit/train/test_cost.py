@@ -221,3 +221,23 @@ def test_bytes_of_weights_are_those_that_are_held(names, dtype, adapted):
     told = cost.memory(model, stage, work, dtype).weights
     choose(model.modules_by_name(), stage, 0, (), dtype)
     assert told == sum(one.nbytes for one in model.parameters())
+
+
+def test_shared_weights_by_hand():
+    """A quarter of all, and beside it two layers and what stands outside of layers."""
+    model, _ = made("wide")
+    stage, work = stage_of("all", optimizer=AdamW()), cost.Work(10.0, 1.0, 0.0, 50.0, 0.0)
+    whole, apart = (
+        cost.memory(model, stage, work, "float32", sharding, 4) for sharding in ("none", "weights")
+    )
+    text, vision = model.config.text_config, model.config.vision_config
+    heads = text.hidden_size * (1 + 2 * text.num_key_value_heads / text.num_attention_heads)
+    layer = text.hidden_size * (heads + text.hidden_size + 3 * text.intermediate_size)
+    tower = vision.hidden_size * (4 * (vision.hidden_size + 1) + 2 * vision.intermediate_size)
+    tower += vision.intermediate_size + vision.hidden_size
+    every = sum(one.numel() for one in model.parameters())
+    rest = every - layer * text.num_hidden_layers - tower * model.vision.depth
+    largest = max(layer, tower)
+    assert apart.weights == 4 * (every / 4 + 2 * largest + rest)
+    assert apart.gradients == 4 * (every / 4 + 2 * largest + rest)
+    assert apart.optimizer == whole.optimizer / 4 == 2 * every

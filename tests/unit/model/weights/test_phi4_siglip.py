@@ -390,5 +390,34 @@ def test_transformers_auto_classes_read_the_published_folder(published, loaded):
     assert out.shape[1] == len(ours.ids) + 3 or model.generation_config.eos_token_id in out[0]
     halved = AutoModelForImageTextToText.from_pretrained(folder)
     assert halved.dtype == torch.bfloat16, "config.json says so"
+    exact = AutoModelForImageTextToText.from_pretrained(
+        folder, torch_dtype="torch.float32", device_map="auto"
+    )
+    assert exact.dtype == torch.float32
     with pytest.raises(TypeError, match="knows no load_in_4bit"):
         AutoModelForImageTextToText.from_pretrained(folder, load_in_4bit=True)
+    with pytest.raises(TypeError, match="knows no min_pixels"):
+        AutoProcessor.from_pretrained(folder, min_pixels=3)
+    with pytest.raises(ValueError, match="names one device"):
+        AutoModelForImageTextToText.from_pretrained(folder, device_map={"vision": 0})
+
+
+def test_none_of_a_folder_s_code_is_run(published, tmp_path):
+    """It names classes of its own in both configurations, as the published one does."""
+    shutil.copytree(published.folder, tmp_path / "model")
+    for name in ("boom.py", "processing_phi4_visionr.py"):
+        (tmp_path / "model" / name).write_text("raise SystemExit('run')", "utf-8")
+    at = tmp_path / "model" / "config.json"
+    theirs = {"AutoConfig": "boom.C", "AutoModelForCausalLM": "boom.M"}
+    at.write_text(json.dumps({**json.loads(at.read_text("utf-8")), "auto_map": theirs}), "utf-8")
+    told = {
+        "processor_class": "Phi4VisionRProcessor",
+        "auto_map": {"AutoProcessor": "processing_phi4_visionr.Phi4VisionRProcessor"},
+    }
+    (tmp_path / "model" / "preprocessor_config.json").write_text(json.dumps(told), "utf-8")
+    for trust in (False, True):
+        given = {"trust_remote_code": trust}
+        processor = AutoProcessor.from_pretrained(tmp_path / "model", **given)
+        model = AutoModelForImageTextToText.from_pretrained(tmp_path / "model", **given)
+        assert type(processor).__module__.startswith("pellucid.")
+        assert type(model).__module__.startswith("pellucid.")
