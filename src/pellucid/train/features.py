@@ -178,6 +178,7 @@ class Features:
             start = int(self._starts[index]) * self._width * 4
             _all(os.pwrite(self._data, part, start), part)
             at += count
+        os.fsync(self._data)  # a line never says more than the disk has
         line = json.dumps(list(indices)).encode() + b"\n"
         _all(os.write(self._journal, line), line)
         self._kept.update(indices)

@@ -1,7 +1,9 @@
 """Two ranks train the model that one trains, whatever is dealt to each of them."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +25,7 @@ from pellucid.recipe.train import (
 from pellucid.store import MixRow, write_mix
 from pellucid.train.ranks import ALONE
 from pellucid.train.stage import train_stage
+from pellucid.train.step import Stepper
 
 RANKED = Path(__file__).with_name("ranked.py")
 TOLD = Path(__file__).with_name("told.py")
@@ -65,6 +68,9 @@ AGAIN = {"again": "records", "sharded again": "sharded adamw", "split again": "s
 """Ctrl-C is pressed, and the same ranks go on."""
 ROUGH = "split bf16"
 """Layers are fetched rounded."""
+FROM_ONE = "split from one"
+"""Ctrl-C is pressed on one process, and two ranks go on that share the weights out."""
+VARIANTS[FROM_ONE] = VARIANTS["split"]
 VARIANTS |= {again: VARIANTS[unbroken] for again, unbroken in AGAIN.items()}
 VARIANTS[ROUGH] = VARIANTS["split"]
 """Rank and step (from 0) in which Ctrl-C is pressed."""
@@ -78,6 +84,20 @@ def sharding(name: str) -> str:
 def dtype(name: str) -> str:
     """What a variant is trained in."""
     return "bfloat16" if name == ROUGH else "float32"
+
+
+def interrupted(*given) -> None:
+    """Five steps of one process, and their checkpoint."""
+    real = Stepper.step
+
+    def step(self, number, planned):
+        if number == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(self, number, planned)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Stepper, "step", step)
+        train_stage(*given, 3, "cpu", "float32")
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +123,8 @@ def trained(world, stage, tmp_path_factory):
             dtype(name),
         )
         train_stage(*given, validation_folder=held)
+        if name == FROM_ONE:
+            interrupted(*given[:4], root / "2" / name)
         rank, number = (1, 4) if name in AGAIN else PRESSED.get(name, (-1, -1))
         tasks.append(
             {
@@ -149,7 +171,7 @@ def test_two_ranks_train_the_model_that_one_does(trained, name: str) -> None:
     root, done = trained
     # Rates of 0.05 enlarge what rounding does; two steps are further apart than a tenth.
     same(root / "1" / name, root / "2" / name, apart=5e-4 if name == "split best" else 1e-5)
-    if name in AGAIN:
+    if name in AGAIN or name == FROM_ONE:
         return
     packs = [
         json.loads(found)
