@@ -138,12 +138,17 @@ def train_stage(
             _take_best(folder, run, trained, ranks)
         if split:
             gather(objective, ranks)
-        if ranks.leads:
-            restore(loaded.model, checkpoint)
-            merge(modules, stage.lora)
-            remove_tree(folder / FEATURES)
-            publish_model(folder, loaded)
-        ranks.wait()
+        _end(folder, stage, checkpoint, loaded, ranks)
+
+
+def _end(folder: Path, stage: Stage, checkpoint: Path, loaded: models.Loaded, ranks: Ranks) -> None:
+    """The first rank publishes the model; nobody leaves before it has."""
+    if ranks.leads:
+        restore(loaded.model, checkpoint)
+        merge(loaded.model.modules_by_name(), stage.lora)
+        remove_tree(folder / FEATURES)
+        publish_model(folder, loaded)
+    ranks.wait()
 
 
 def _index(

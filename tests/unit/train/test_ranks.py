@@ -95,9 +95,11 @@ def interrupted(*given) -> None:
             os.kill(os.getpid(), signal.SIGINT)
         return real(self, number, planned)
 
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Stepper, "step", step)
         train_stage(*given, 3, "cpu", "float32")
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="module")
