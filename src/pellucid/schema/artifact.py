@@ -2,6 +2,8 @@
 
 `timing/` is the one place for what differs from run to run (seconds, memory); it is listed in the
 manifest but stays outside the content hash, so two runs of one recipe agree on everything else.
+The labels of a store stand in neither: they may come later, and a mix that reads one has its hash
+in the mix's own key. So looking at data trains nothing anew.
 """
 
 from collections.abc import Mapping

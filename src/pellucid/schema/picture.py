@@ -4,11 +4,18 @@ Leaves out: animation (the first frame counts) and colour profiles.
 """
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 
 def upright_rgb(picture: Image.Image) -> Image.Image:
-    """Turned as its EXIF tag says, transparency over white, 8 bits per channel."""
+    """Turned as its EXIF tag says, transparency over white, 8 bits per channel.
+
+    A picture that is all that is not copied; it is loaded and given back.
+    """
+    picture.load()
+    turned = picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    if picture.mode == "RGB" and not turned and not picture.has_transparency_data:
+        return picture
     picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I"):
         # 16-bit greys: Pillow would clip them to white instead of scaling them.

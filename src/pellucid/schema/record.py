@@ -4,11 +4,12 @@ Images are references (`sha256`); their bytes live in the store. Control tokens 
 `mode` and `reasoning` say what `prompt` renders. Coordinates are [0, 1], `[x1, y1, x2, y2]`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from json.encoder import encode_basestring as _text
 from typing import Any, Literal, get_args
 
-from pellucid.base.hashing import hash_json
+from pellucid.base.hashing import canonical_json, hash_bytes
 
 Mode = Literal["think", "nothink", "auto"]
 Role = Literal["system", "user", "assistant"]
@@ -43,6 +44,18 @@ class Turn:
     """The thinking, without tags."""
     weight: float | None = None
     """Loss weight of an assistant turn; None is 1, 0 keeps it as context only."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Its fields, as `dataclasses.asdict` gives them and ten times as fast."""
+        return {
+            "role": self.role,
+            "content": [
+                {"type": part.type, "text": part.text, "image": part.image} for part in self.content
+            ],
+            "mode": self.mode,
+            "reasoning": self.reasoning,
+            "weight": self.weight,
+        }
 
     @property
     def text(self) -> str:
@@ -139,16 +152,9 @@ def make_record(
     found = faults(messages, images)
     if found:
         raise ValueError("; ".join(found))
-    content = hash_json(
-        {
-            "messages": [asdict(turn) for turn in messages],
-            "images": [image.sha256 for image in images],
-            "answer": asdict(answer) if answer else None,
-        }
-    )
-    key = [source.dataset, source.config, source.split, source.row, task, content]
+    content = hash_content(messages, images, answer)
     return Record(
-        id=hash_json(key)[:32],
+        id=record_id(source.dataset, source.config, source.split, source.row, task, content),
         content_hash=content,
         messages=messages,
         images=images,
@@ -160,6 +166,50 @@ def make_record(
         difficulty=difficulty,
         lineage=lineage,
         raw=raw,
+    )
+
+
+def hash_content(
+    messages: Sequence[Turn], images: Sequence[ImageRef], answer: Answer | None
+) -> str:
+    """The hash of a conversation, its images and its answer.
+
+    It is `hash_json` of the three; the text is put together here, several times as fast, for an
+    import does it for every row.
+    """
+    gold = canonical_json(asdict(answer)).decode() if answer else "null"
+    said = ",".join(map(_turn_json, messages)).encode()
+    return hash_said(said, [image.sha256 for image in images], gold)
+
+
+def hash_said(said: bytes, images: Sequence[str], gold: str = "null") -> str:
+    """What `hash_content` gives, of turns and gold as canonical JSON, turns without brackets."""
+    shown = ",".join(map(_text, images))
+    start = f'{{"answer":{gold},"images":[{shown}],"messages":['
+    return hash_bytes(b"".join((start.encode(), said, b"]}")))
+
+
+def record_id(dataset: str, config: str, split: str, row: int, task: str, content: str) -> str:
+    """The id of a record: 32 hex digits of the hash of its source's key and its content's hash."""
+    key = f"[{_text(dataset)},{_text(config)},{_text(split)},{row},{_text(task)},{_text(content)}]"
+    return hash_bytes(key.encode())[:32]
+
+
+def _turn_json(turn: Turn) -> str:
+    """A turn as canonical JSON."""
+    parts = ",".join(
+        [
+            f'{{"image":{"null" if part.image is None else part.image},'
+            f'"text":{"null" if part.text is None else _text(part.text)},"type":"{part.type}"}}'
+            for part in turn.content
+        ]
+    )
+    mode = "null" if turn.mode is None else f'"{turn.mode}"'
+    thought = "null" if turn.reasoning is None else _text(turn.reasoning)
+    weight = "null" if turn.weight is None else canonical_json(turn.weight).decode()
+    return (
+        f'{{"content":[{parts}],"mode":{mode},"reasoning":{thought},'
+        f'"role":"{turn.role}","weight":{weight}}}'
     )
 
 

@@ -13,9 +13,17 @@ says which pictures they were made with.
 """
 
 from pellucid.store.digest import TRAINED_ON, prefix, read_digest, write_digest
-from pellucid.store.labels import read_label, write_label
-from pellucid.store.mixes import LedgerRow, Mix, MixRow, read_mix, write_mix
-from pellucid.store.reader import Store, open
+from pellucid.store.labels import (
+    label_files,
+    part_key,
+    read_label,
+    write_label,
+    write_manifest,
+    write_part,
+)
+from pellucid.store.manifest import StoreManifest, manifest
+from pellucid.store.mixes import LedgerRow, Mix, MixRow, read_ledger_of, read_mix, write_mix
+from pellucid.store.reader import Store, check, open
 from pellucid.store.writer import Dropped, Writer
 
 __all__ = [
@@ -25,13 +33,21 @@ __all__ = [
     "Mix",
     "MixRow",
     "Store",
+    "StoreManifest",
     "Writer",
+    "check",
+    "label_files",
+    "manifest",
     "open",
+    "part_key",
     "prefix",
     "read_digest",
     "read_label",
+    "read_ledger_of",
     "read_mix",
     "write_digest",
     "write_label",
+    "write_manifest",
     "write_mix",
+    "write_part",
 ]

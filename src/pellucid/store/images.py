@@ -8,13 +8,18 @@ import os
 import tarfile
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
+from pellucid.base.errors import Problem, UserError
 from pellucid.base.paths import atomic
+from pellucid.store.pixels import Examined
 
 _BLOCK = 512
 """Bytes of a tar block; a header takes one, data is padded to whole ones."""
+_EMPTY = tarfile.TarInfo("").tobuf(tarfile.USTAR_FORMAT)
+"""Header of a member without name and data."""
+_NAME_BYTES = 100
+"""Bytes of a member's name, at the start of its header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,11 @@ class Location:
     path: Path
     offset: int
     length: int
+
+
+def member(facts: Examined) -> str:
+    """Name of an image in a pack."""
+    return f"{facts.sha256}.{facts.extension}"
 
 
 def offsets(lengths: Sequence[int]) -> list[int]:
@@ -47,11 +57,31 @@ def write_pack(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
         members: name (under 100 characters) and bytes of each image.
     """
     with atomic(path) as temporary:
-        with tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as pack:
-            for name, data in members:
-                header = tarfile.TarInfo(name)
-                header.size = len(data)
-                pack.addfile(header, BytesIO(data))
+        fill_pack(temporary, members)
+
+
+def fill_pack(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
+    """Write a pack in place, for a folder that is published whole."""
+    size = 0
+    with path.open("wb") as pack:
+        for name, data in members:
+            padding = -len(data) % _BLOCK
+            pack.writelines((_header(name, len(data)), data, bytes(padding)))
+            size += _BLOCK + len(data) + padding
+        end = 2 * _BLOCK
+        pack.write(bytes(end + -(size + end) % tarfile.RECORDSIZE))
+
+
+def _header(name: str, length: int) -> bytes:
+    """A member's header, as `tarfile` writes it and ten times as fast."""
+    encoded = name.encode("ascii")
+    assert len(encoded) < _NAME_BYTES and length < 8**11, "names and members of a pack are small"
+    block = bytearray(_EMPTY)
+    block[: len(encoded)] = encoded
+    block[124:135] = b"%011o" % length
+    block[148:156] = b" " * 8
+    block[148:155] = b"%06o\0" % sum(block)
+    return bytes(block)
 
 
 def copy_members(source: Path, target: Path, sha256s: Collection[str]) -> None:
@@ -61,15 +91,52 @@ def copy_members(source: Path, target: Path, sha256s: Collection[str]) -> None:
         write_pack(target, ((member.name, _data(pack, member)) for member in kept))
 
 
+def members(path: Path) -> list[tuple[str, Location]]:
+    """SHA-256 and place of every image in a pack, in the pack's order; no pack, no images."""
+    if not path.exists():
+        return []
+    with tarfile.open(path, "r:") as pack:
+        return [
+            (one.name.split(".")[0], Location(path, one.offset_data, one.size))
+            for one in pack.getmembers()
+        ]
+
+
 def read_at(location: Location) -> bytes:
-    """An image's bytes. No state is kept, so threads and forked workers may share a store."""
-    handle = os.open(location.path, os.O_RDONLY)
+    """An image's bytes. No state is kept, so threads and forked workers may share a store.
+
+    Raises:
+        UserError: the pack is cut off.
+    """
+    data = read_there(location)
+    if len(data) < location.length:
+        raise cut_off(location.path)
+    return data
+
+
+def cut_off(path: Path) -> UserError:
+    """What a pack is that ends before an image does."""
+    rule, fix = "ends inside an image", "the store is damaged; make it again"
+    return UserError(Problem("pack", str(path), rule, fix))
+
+
+def read_there(location: Location) -> bytes:
+    """The bytes that lie there; fewer where the pack ends early."""
+    return _read(location.path, location.length, location.offset)
+
+
+def member_name(location: Location) -> str:
+    """Name of the member of a pack whose data lies here, as its header says."""
+    header = _read(location.path, _NAME_BYTES, location.offset - _BLOCK)
+    return header.split(b"\0")[0].decode("ascii", "replace")
+
+
+def _read(path: Path, length: int, offset: int) -> bytes:
+    handle = os.open(path, os.O_RDONLY)
     try:
-        data = os.pread(handle, location.length, location.offset)
+        return os.pread(handle, length, offset)
     finally:
         os.close(handle)
-    assert len(data) == location.length, f"{location.path.name} ends inside an image"
-    return data
 
 
 def _data(pack: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

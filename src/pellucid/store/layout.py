@@ -9,6 +9,7 @@ STORE = "store.json"
 """Written last: a folder that has it is a finished store."""
 LEDGER = "ledger.parquet"
 INDEX = "images/index.parquet"
+LABELS = "labels"
 PARTS = "parts"
 """Finished shards wait here until `Writer.finish`; gone from a finished store."""
 
@@ -27,4 +28,4 @@ def pack(shard: str) -> str:
 
 def labels(folder: Path, op: str, version: int) -> Path:
     """Folder of one operation's labels."""
-    return folder / "labels" / f"{op}@{version}"
+    return folder / LABELS / f"{op}@{version}"

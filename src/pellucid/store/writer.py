@@ -15,9 +15,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pellucid.base.errors import boundary
 from pellucid.base.hashing import hash_bytes
@@ -25,17 +26,15 @@ from pellucid.base.paths import (
     publish,
     remove_tree,
     sweep_temporaries,
-    sync_folder,
     write_text,
 )
 from pellucid.schema.record import ImageRef, Record
-from pellucid.store import arrow, layout
-from pellucid.store.images import copy_members, offsets, write_pack
+from pellucid.store import arrow, layout, merge
+from pellucid.store.images import fill_pack, member, offsets
+from pellucid.store.labels import write_label
 from pellucid.store.pixels import MAX_PIXELS, Examined, examine
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_PART_RECORDS, _PART_LEDGER = "records.parquet", "ledger.parquet"
-_PART_INDEX, _PART_PACK = "index.parquet", "pack.tar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +70,37 @@ class Writer:
     def image(self, data: bytes) -> ImageRef:
         """Take an image into the next shard; its bytes are stored once and never re-encoded.
 
-        Bytes that this writer has examined before are not decoded again.
+        Bytes that were examined for this shard are not decoded again.
 
         Raises:
             ValueError: it cannot be used; the text says why.
         """
         facts = self._examined.get(hash_bytes(data)) or self.examine(data)
+        self._examined[facts.sha256] = facts
+        self._pending[facts.sha256] = data
+        return ImageRef(facts.sha256, facts.width, facts.height)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the store is whole."""
+        return (self._folder / layout.STORE).exists()
+
+    def beside(self, name: str) -> Path:
+        """A path for what a build has to remember; it is gone from a finished store."""
+        parts = self._folder / layout.PARTS
+        with boundary("writing the store"):
+            parts.mkdir(parents=True, exist_ok=True)
+        return parts / f".{name}"
+
+    def keep(self, data: bytes, facts: Examined) -> ImageRef:
+        """Take an image whose facts are known into the next shard, without decoding it.
+
+        Raises:
+            ValueError: the bytes are not those that the facts speak of.
+        """
+        if hash_bytes(data) != facts.sha256:
+            raise ValueError(f"is not the image {facts.sha256}: its bytes hash otherwise")
+        self._examined[facts.sha256] = facts
         self._pending[facts.sha256] = data
         return ImageRef(facts.sha256, facts.width, facts.height)
 
@@ -93,17 +117,44 @@ class Writer:
             dropped: input rows that became no record. Together with the records they must add up
                 to the rows that the shard stands for.
         """
+        used = list(dict.fromkeys(ref.sha256 for record in records for ref in record.images))
+        missing = [sha256 for sha256 in used if sha256 not in self._pending]
+        assert not missing, f"images {missing} of shard {name} were not given to Writer.image"
+        images = [(self._examined[sha256], self._pending[sha256]) for sha256 in used]
+        self.table(name, arrow.to_table(records), images, dropped)
+        self._pending.clear()
+        self._examined.clear()
+
+    def table(
+        self,
+        name: str,
+        records: pa.Table,
+        images: Sequence[tuple[Examined, bytes]],
+        dropped: Sequence[Dropped] = (),
+    ) -> None:
+        """Write one shard, as `shard` does, of records that are a table already.
+
+        Args:
+            name: as `shard` says.
+            records: of schema `arrow.RECORDS`.
+            images: facts and bytes of their images, in the order of their first use. What a shard
+                before it in name order has may be left out.
+            dropped: as `shard` says.
+        """
         assert _NAME.fullmatch(name), f"shard name {name!r} is not made of a-z, 0-9, - and _"
         with boundary(f"writing shard {name} of the store"):
             if not self.done(name):
-                self._write(name, records, dropped)
-        self._pending.clear()
+                self._write(name, records, images, dropped)
+
+    def label(self, op: str, version: int, shard: str, table: pa.Table) -> None:
+        """Write what is known of a shard's records beside them, as `write_label` does."""
+        write_label(self._folder, op, version, table, shard)
 
     def finish(self) -> None:
         """Move all shards to their places, write the indices, then `store.json`."""
         with boundary("finishing the store"):
             parts = self._folder / layout.PARTS
-            if not (self._folder / layout.STORE).exists():
+            if not self.finished:
                 self._merge(parts)
             remove_tree(parts)
             sweep_temporaries(self._folder)
@@ -112,99 +163,64 @@ class Writer:
         path = self._folder / layout.STORE
         return list(json.loads(path.read_text())["shards"]) if path.exists() else []
 
-    def _write(self, name: str, records: Sequence[Record], dropped: Sequence[Dropped]) -> None:
-        used = list(dict.fromkeys(ref.sha256 for record in records for ref in record.images))
-        missing = [sha256 for sha256 in used if sha256 not in self._pending]
-        assert not missing, f"images {missing} of shard {name} were not given to Writer.image"
+    def _write(
+        self,
+        name: str,
+        records: pa.Table,
+        images: Sequence[tuple[Examined, bytes]],
+        dropped: Sequence[Dropped],
+    ) -> None:
         parts = self._folder / layout.PARTS
         staging = parts / f".{name}.{os.getpid()}.tmp"
         remove_tree(staging)
         staging.mkdir(parents=True)
-        arrow.write_table(staging / _PART_RECORDS, arrow.to_table(records))
-        arrow.write_table(staging / _PART_LEDGER, _ledger(records, dropped))
-        arrow.write_table(staging / _PART_INDEX, self._index(name, used))
-        if used:
-            members = [(self._member(sha256), self._pending[sha256]) for sha256 in used]
-            write_pack(staging / _PART_PACK, members)
+        # Not atomic one by one: `publish` flushes them all, then the folder gets its name.
+        (staging / merge.RECORDS).write_bytes(arrow.encoded(records))
+        # These two are read a few times and thrown away; to pack them would not pay.
+        (staging / merge.LEDGER).write_bytes(arrow.loose(_ledger(records, dropped)))
+        (staging / merge.INDEX).write_bytes(arrow.loose(_index(name, images)))
+        if images:
+            fill_pack(staging / merge.PACK, [(member(facts), data) for facts, data in images])
         publish(staging, parts / name)
-
-    def _member(self, sha256: str) -> str:
-        return f"{sha256}.{self._examined[sha256].extension}"
-
-    def _index(self, name: str, used: Sequence[str]) -> pa.Table:
-        lengths = [len(self._pending[sha256]) for sha256 in used]
-        rows = []
-        for sha256, offset, length in zip(used, offsets(lengths), lengths, strict=True):
-            facts = self._examined[sha256]
-            rows.append(
-                {
-                    "sha256": sha256,
-                    "pack": layout.pack(name),
-                    "offset": offset,
-                    "length": length,
-                    "width": facts.width,
-                    "height": facts.height,
-                    "pixel_sha256": facts.pixel_sha256,
-                    "phash256": facts.phash256,
-                }
-            )
-        return pa.Table.from_pylist(rows, schema=arrow.INDEX)
 
     def _merge(self, parts: Path) -> None:
         assert parts.is_dir(), "a store needs at least one shard"
         names = sorted(path.name for path in parts.iterdir() if not path.name.startswith("."))
-        index, seen = [], set[str]()
-        for name in names:
-            rows = arrow.read_table(parts / name / _PART_INDEX).to_pylist()
-            owned = [row for row in rows if row["sha256"] not in seen]
-            seen.update(row["sha256"] for row in owned)
-            index += self._place_pack(parts / name, rows, owned)
-            _move(parts / name / _PART_RECORDS, self._folder / layout.records(name))
-        index.sort(key=lambda row: row["sha256"])
-        ledgers = [arrow.read_table(parts / name / _PART_LEDGER) for name in names]
-        ledger = pa.concat_tables(ledgers).sort_by([("row", "ascending"), ("key", "ascending")])
-        arrow.write_table(
-            self._folder / layout.INDEX, pa.Table.from_pylist(index, schema=arrow.INDEX)
-        )
-        arrow.write_table(self._folder / layout.LEDGER, ledger)
-        kept = [row["key"] for row in ledger.to_pylist() if row["decision"] == "kept"]
-        assert len(set(kept)) == len(kept), "two records of the store have the same id"
+        merged = merge.merge(self._folder, names)
         facts = {
             "format": layout.FORMAT,
-            "records": len(kept),
-            "dropped": ledger.num_rows - len(kept),
-            "images": len(index),
+            "records": merged.kept,
+            "dropped": merged.dropped,
+            "images": merged.images,
             "shards": names,
         }
         write_text(self._folder / layout.STORE, json.dumps(facts, indent=1) + "\n")
 
-    def _place_pack(
-        self, part: Path, rows: list[dict[str, Any]], owned: list[dict[str, Any]]
-    ) -> list[dict[str, Any]]:
-        """Put a shard's own images into their final pack; return their index rows."""
-        target = self._folder / "images" / layout.pack(part.name)
-        pack = part / _PART_PACK
-        if len(owned) == len(rows):
-            _move(pack, target)
-            return owned
-        if owned:
-            copy_members(pack, target, {row["sha256"] for row in owned})
-        starts = offsets([row["length"] for row in owned])
-        return [{**row, "offset": start} for row, start in zip(owned, starts, strict=True)]
+
+def _index(name: str, images: Sequence[tuple[Examined, bytes]]) -> pa.Table:
+    lengths = [len(data) for _, data in images]
+    rows = [
+        {
+            "sha256": facts.sha256,
+            "pack": layout.pack(name),
+            "offset": offset,
+            "length": length,
+            "width": facts.width,
+            "height": facts.height,
+            "pixel_sha256": facts.pixel_sha256,
+            "phash256": facts.phash256,
+        }
+        for (facts, _), offset, length in zip(images, offsets(lengths), lengths, strict=True)
+    ]
+    return pa.Table.from_pylist(rows, schema=arrow.INDEX)
 
 
-def _ledger(records: Sequence[Record], dropped: Sequence[Dropped]) -> pa.Table:
-    rows = [(record.source.row, record.id, "kept", "") for record in records]
-    rows += [(item.row, item.key, "dropped", item.reason) for item in dropped]
-    names = arrow.LEDGER.names
-    return pa.Table.from_pylist(
-        [dict(zip(names, row, strict=True)) for row in sorted(rows)], schema=arrow.LEDGER
-    )
-
-
-def _move(source: Path, target: Path) -> None:
-    """Move a file of a finished shard; a run that was killed may have done so already."""
-    if source.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(source, target)
-        sync_folder(target.parent)
+def _ledger(records: pa.Table, dropped: Sequence[Dropped]) -> pa.Table:
+    count = records.num_rows
+    numbers = pc.struct_field(records["source"], "row")
+    same = [pa.repeat(pa.scalar(one), count) for one in ("kept", "")]
+    kept = pa.table([numbers, records["id"], *same], schema=arrow.LEDGER)
+    rows = [(item.row, item.key, "dropped", item.reason) for item in dropped]
+    columns = zip(*rows, strict=True) if rows else [()] * len(arrow.LEDGER)
+    others = pa.table(list(map(list, columns)), schema=arrow.LEDGER)
+    return pa.concat_tables([kept, others]).sort_by([("row", "ascending"), ("key", "ascending")])

@@ -1,8 +1,10 @@
 """Records survive the way to Parquet and back, whatever they hold."""
 
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -104,3 +106,16 @@ def test_columns_do_not_depend_on_the_rows() -> None:
 def test_evidence_that_is_not_json_is_refused(record) -> None:
     with pytest.raises(ValueError, match="JSON"):
         arrow.to_table([record(1, evidence={"x": float("nan")})])
+
+
+def test_a_file_that_is_read_in_pieces_is_never_in_memory_whole(tmp_path: Path) -> None:
+    schema = pa.schema([("data", pa.binary())])
+    tables = [pa.table({"data": [os.urandom(8192) for _ in range(512)]}, schema=schema)] * 8
+    arrow.write_tables(tmp_path / "x", tables, schema, 512)
+    size = (tmp_path / "x").stat().st_size
+    del tables
+    before, most = pa.total_allocated_bytes(), 0
+    for _ in arrow.batches(tmp_path / "x", 64):
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert size > 30e6
+    assert most < size / 2, "of eight row groups some two"

@@ -1,10 +1,11 @@
 """Images are decoded whole or refused; hashes see pixels, not files."""
 
+import hashlib
 from io import BytesIO
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import ExifTags, Image, ImageDraw, ImageFilter, ImageOps
 
 from pellucid.store.pixels import examine
 
@@ -45,6 +46,29 @@ def test_equal_pixels_in_different_files_share_the_pixel_hash() -> None:
 def test_the_pixel_hash_knows_the_shape() -> None:
     flat = [Image.new("RGB", size, "red") for size in ((4, 6), (6, 4))]
     assert len({examine(encode(picture)).pixel_sha256 for picture in flat}) == 2
+
+
+@pytest.mark.parametrize("size", [(1, 1), (200, 218), (200, 219), (7, 50_000), (50_000, 7)])
+def test_the_pixel_hash_is_of_size_and_all_pixels_however_they_are_taken(
+    size: tuple[int, int],
+) -> None:
+    """About 128 KiB are hashed at once: 200 x 218 is less, 200 x 219 more."""
+    pixels = np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), np.uint8)
+    found = examine(encode(Image.fromarray(pixels))).pixel_sha256
+    told = f"RGB {size[0]}x{size[1]} ".encode() + pixels.tobytes()
+    assert found == hashlib.sha256(told).hexdigest()
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_a_jpeg_is_turned_as_its_tag_says(turn: int) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = turn
+    data = encode(page(3), "JPEG", exif=exif)
+    with Image.open(BytesIO(data)) as opened:
+        whole = ImageOps.exif_transpose(opened).convert("RGB")
+    facts = examine(data)
+    assert facts.pixel_sha256 == examine(encode(whole)).pixel_sha256
+    assert (facts.width, facts.height) == ((200, 260) if turn < 5 else (260, 200))
 
 
 def test_the_perceptual_hash_tells_templates_from_copies() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from pellucid import store
 from pellucid.base.errors import DiskError, UserError
-from pellucid.store import Dropped, Writer, arrow
+from pellucid.store import Dropped, Writer, arrow, merge
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -174,3 +174,21 @@ def test_a_file_size_limit_is_one_clear_error_and_the_store_goes_on(
     again.finish()
     assert store.open(tmp_path).verify() == []
     assert not list(tmp_path.rglob(".*"))
+
+
+def test_how_much_is_merged_at_once_makes_no_difference(
+    tmp_path: Path, png, record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trees = []
+    for most in (50_000, 1):
+        monkeypatch.setattr(merge, "_SORTED", most)
+        writer = Writer(tmp_path / str(most))
+        for shard in range(6):
+            # One picture of its own and one that all have, so that packs are cut.
+            images = tuple(writer.image(png(shade)) for shade in (shard, 99))
+            writer.shard(f"s{shard}", [record(shard, images)])
+        writer.finish()
+        trees.append(tree(tmp_path / str(most)))
+    assert trees[0] == trees[1]
+    opened = store.open(tmp_path / "1")
+    assert opened.verify() == [] and len(opened) == 6
