@@ -8,6 +8,7 @@ Anything else that escapes is a bug of ours and keeps its traceback.
 """
 
 import errno
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,17 @@ _REASONS = {
     errno.EIO: ("the disk reported an error", "check the disk, then run the same command again"),
     errno.EISDIR: ("this is a folder, a file was expected", "check the path"),
 }
+
+
+_SQLITE = {
+    sqlite3.SQLITE_FULL: _REASONS[errno.ENOSPC],
+    sqlite3.SQLITE_IOERR: (
+        "the disk is full or reported an error", "free some space, then run the same command again"
+    ),
+    sqlite3.SQLITE_READONLY: _REASONS[errno.EROFS],
+    sqlite3.SQLITE_CANTOPEN: ("a file cannot be opened", "check the path and who may write there"),
+}  # fmt: skip
+"""By the primary code of what SQLite says, which has no errno."""
 
 
 class PellucidError(Exception):
@@ -60,6 +72,9 @@ class UserError(PellucidError):
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
+    def __reduce__(self) -> tuple[type["UserError"], tuple[tuple[Problem, ...]]]:
+        return type(self), (self.problems,)  # so that it comes out of another process whole
+
 
 class DiskError(PellucidError):
     """The operating system refused a file operation."""
@@ -68,6 +83,8 @@ class DiskError(PellucidError):
 @contextmanager
 def boundary(doing: str) -> Iterator[None]:
     """Turn an `OSError` that a user can act on into a `DiskError`; let everything else through.
+
+    SQLite's errors of the disk are turned as well.
 
     Args:
         doing: what was being done, as a present participle ("writing the checkpoint").
@@ -80,3 +97,10 @@ def boundary(doing: str) -> Iterator[None]:
         reason, fix = _REASONS[error.errno]
         where = f" {error.filename!r}" if error.filename else ""
         raise DiskError(f"{doing}{where}: {reason}; {fix}") from error
+    except sqlite3.OperationalError as error:
+        # One that we raise ourselves, or an old one, has no code.
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code not in _SQLITE:
+            raise
+        reason, fix = _SQLITE[code]
+        raise DiskError(f"{doing}: {reason}; {fix}") from error

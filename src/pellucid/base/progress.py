@@ -7,14 +7,25 @@ import sys
 import time
 from typing import TextIO
 
+_LEAST_S = 1.0
+"""Work that took less time has no rate that means anything."""
+
 
 class Progress:
-    """Counts towards a total and says rate and time left, at most every `every_s` seconds."""
+    """Counts towards a total and says rate and time left, at most every `every_s` seconds.
+
+    Where nobody counts in the total's unit (parts of a file), `percent` says the share alone.
+    """
 
     def __init__(
-        self, name: str, total: int, every_s: float = 5.0, stream: TextIO | None = None
+        self,
+        name: str,
+        total: int,
+        every_s: float = 5.0,
+        stream: TextIO | None = None,
+        percent: bool = False,
     ) -> None:
-        self.name, self.total = name, total
+        self.name, self.total, self._percent = name, total, percent
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()
         self._every_s = 0.1 if self._terminal else every_s
@@ -31,10 +42,13 @@ class Progress:
             return
         self._last = now
         elapsed = now - self._start
-        rate = (done - self._first) / elapsed if elapsed > 0 else 0.0
+        rate = (done - self._first) / elapsed if elapsed >= _LEAST_S else 0.0
         left = f", {_span((self.total - done) / rate)} left" if rate > 0 and not finished else ""
-        speed = f" {rate:.1f}/s" if rate > 0 else ""
-        self._write(f"  {self.name} {done}/{self.total}{speed}{left} {note}".rstrip(), finished)
+        if self._percent:
+            speed, count = "", f"{100 * done // self.total}%"
+        else:
+            speed, count = f" {rate:.1f}/s" if rate > 0 else "", f"{done}/{self.total}"
+        self._write(f"  {self.name} {count}{speed}{left} {note}".rstrip(), finished)
 
     def _write(self, line: str, finished: bool) -> None:
         if self._terminal:

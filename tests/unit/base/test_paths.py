@@ -48,6 +48,23 @@ def test_sweep_removes_what_a_kill_left(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["deep", "kept.txt"]
 
 
+def test_what_a_kill_left_of_the_same_file_is_written_over(tmp_path: Path) -> None:
+    (tmp_path / ".a.txt.tmp").write_bytes(b"half of something longer")
+    write_bytes(tmp_path / "a.txt", b"whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert (tmp_path / "a.txt").read_bytes() == b"whole"
+
+
+def test_two_that_write_one_file_do_not_mix_and_a_sweep_leaves_them(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    with atomic(target) as one:
+        one.write_bytes(b"one")
+        write_bytes(target, b"two")
+        sweep_temporaries(tmp_path)
+        assert target.read_bytes() == b"two" and one.read_bytes() == b"one"
+    assert target.read_bytes() == b"one" and len(list(tmp_path.iterdir())) == 1
+
+
 def test_publish_moves_a_whole_folder(tmp_path: Path) -> None:
     (tmp_path / "partial" / "sub").mkdir(parents=True)
     (tmp_path / "partial" / "sub" / "x").write_bytes(b"1")
