@@ -1,100 +1,108 @@
-"""LLaVA-style rows with images in a folder, into a store: what every source of rows shares.
+"""Rows from any source, checked: structure, paths, every picture decoded, each with its fault.
 
-All rows are checked before anything is written: structure, paths, every image decoded. Then they
-become records shard by shard. The image bytes go into the store as they are. Leaves out on
-purpose: where rows come from (`sources/`), and repairs; a faulty row stops the import or is left
-out with its reason.
+A row is read, given LLaVA's shape, and parsed; its pictures come from the row itself or from a
+folder. Rows go by a shard at a time, and what is known of a picture stands in `data/found.py`, so
+memory does not grow with the input. Leaves out on purpose: where rows come from (`sources/`), and
+records (`imports.py`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
-from pellucid.base.errors import Problem, UserError, boundary
-from pellucid.base.hashing import hash_bytes, hash_file
+from pellucid.base.errors import Problem, UserError
+from pellucid.base.hashing import hash_bytes
 from pellucid.base.paths import resolve
 from pellucid.base.progress import Progress
+from pellucid.data.files import EMBEDDED, Block, Given, Line, embedded
+from pellucid.data.found import Findings, Found
 from pellucid.data.llava import Row, RowFault, parse_row
-from pellucid.data.splits import Groups, deal
-from pellucid.recipe.data import RowsSource
-from pellucid.schema.record import SPLITS, ImageRef, LineageStep, Record, Source, Split, make_record
-from pellucid.store import Dropped, Writer
-from pellucid.store.pixels import Examined
+from pellucid.data.llava.plain import Plain, plain, plain_line
+from pellucid.data.llava.read import raw_json
+from pellucid.data.pictures import Pictures, picture_path
+from pellucid.data.repair.base import Flag
+from pellucid.data.repair.seam import Mended
+from pellucid.recipe.rows import RowsSource
+from pellucid.schema.record import LineageStep
+from pellucid.store.pixels import Examined, examine
 
 SHARD_ROWS = 500
-_LISTED = 5
-"""Faulty rows that an error names; all are counted."""
+"""Rows that are looked at, and written, together."""
+_DECODERS = 8
+"""Pictures decoded at once, at most; the decoders are C and use as many cores as there are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """One row of the file: sound, or faulty with its reason."""
+Known = Mapping[str, Examined | RowFault]
+"""What is known of pictures, by name."""
 
-    number: int
-    key: str
-    row: Row | None
-    fault: RowFault | None
-    group: str = ""
-    split: Split | None = None
+
+def as_is(value: object) -> object:
+    """A row that is a LLaVA row already."""
+    return value
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Where rows come from, as far as the import has to know."""
+    """Where rows come from, as far as the import has to know. Picklable."""
 
     name: str
     """What errors call it."""
     images: Path
     """Folder that image paths start at."""
-    values: Sequence[object]
-    """The rows, in order. One that cannot be read is a `RowFault` in its place."""
+    read: Callable[[], Iterator[Given]]
+    """The rows from the start, in order, in their own shape. Called twice, it gives the same."""
     step: LineageStep
     """What made the records, for their lineage."""
+    inputs: Mapping[str, str]
+    """SHA-256 of each file that is read besides pictures, by name."""
+    shape: Callable[[object], object] = as_is
+    """A row of that shape as a LLaVA row; raises RowFault."""
+    mend: Callable[[object], Mended] = field(default=Mended)
+    """A LLaVA row after the repairs that the source asks for."""
+    unparsed: Callable[[int], Iterator[tuple[list[Block], float]]] | None = None
+    """The same rows, so many at a time, as lines and the share that is read after them; where they
+    are those of JSON lines as they are."""
 
 
-def image_hashes(options: RowsSource, rows: Rows) -> dict[str, str]:
-    """SHA-256 of every image that a sound row names, by name.
+class Checked(NamedTuple):
+    """One row: sound, or faulty with its reason."""
 
-    Raises:
-        UserError: the rows cannot be read, or (unless faulty rows are dropped) some are faulty.
-    """
-    checked = check_rows(rows.values, rows.images)
-    _refuse_faults(options, rows.name, checked)
-    names = sorted({name for item in checked if item.row for name in item.row.images})
-    with boundary("reading the dataset"):
-        return {name: hash_file(rows.images / name) for name in names}
+    number: int
+    key: str
+    row: Row | Plain | None
+    fault: RowFault | None
+    pictures: tuple[str, ...] = ()
+    """Its images by unique name: as the row names a file, or by hash when they lie in the row."""
+    embedded: Mapping[str, bytes] = MappingProxyType({})
+    """Bytes of those that lie in the row."""
+    flags: tuple[Flag, ...] = ()
+    """What a repair found doubtful about it."""
+    link: str = ""
+    """What it is tied by, once its pictures are known."""
+
+    def links(self, facts: Sequence[Examined]) -> list[str]:
+        """What ties a sound row to others: its group and pictures, or else its first question."""
+        assert self.row is not None
+        links = [_group(self.row.group)] if self.row.group else []
+        links += [f"image:{one.pixel_sha256}" for one in facts]
+        return links or [f"text:{hash_bytes(self.row.asked.encode())}"]
 
 
-def build_rows(name: str, options: RowsSource, rows: Rows, seed: int, folder: Path) -> None:
-    """Import rows into a store.
+def _linked(one: Checked, link: str) -> Checked:
+    """As `_replace` does, several times as fast."""
+    number, key, row, fault, pictures, embedded, flags, _ = one
+    return Checked(number, key, row, fault, pictures, embedded, flags, link)
 
-    Args:
-        name: name of the source in the recipe.
-        options: licence, what faulty rows do, shares of the splits.
-        rows: the rows and the folder of their images.
-        seed: seed of the splits of rows that name none.
-        folder: the store; shards that a killed run finished are not written again.
 
-    Raises:
-        UserError: the rows cannot be read, some are faulty, or none is left.
-    """
-    writer = Writer(folder, options.max_image_pixels)
-    found = check_rows(rows.values, rows.images)
-    checked = check_images(f"data.{name}", rows.images, found, writer.examine)
-    _refuse_faults(options, rows.name, checked)
-    checked = _deal(checked, seed, options)
-    progress = Progress(f"data.{name}", len(checked))
-    for first in range(0, len(checked), SHARD_ROWS):
-        shard = f"shard-{first // SHARD_ROWS:06d}"
-        if not writer.done(shard):
-            part = checked[first : first + SHARD_ROWS]
-            records = list(_records(part, options, rows.step, rows.images, writer))
-            dropped = [
-                Dropped(item.number, item.key, str(item.fault)) for item in part if item.fault
-            ]
-            writer.shard(shard, records, dropped)
-        progress.at(min(first + SHARD_ROWS, len(checked)), "rows")
-    writer.finish()
+def _group(name: str) -> str:
+    """The link of a named group; one that an export wrote is a link already."""
+    return name if name.startswith(("group:", "image:", "text:")) else f"group:{name}"
 
 
 def image_folder(options: RowsSource, beside: Path) -> Path:
@@ -109,152 +117,191 @@ def image_folder(options: RowsSource, beside: Path) -> Path:
     return folder.resolve()
 
 
-def check_rows(values: Iterable[object], folder: Path) -> list[Checked]:
-    """Every row parsed, and its image paths found; images are not opened."""
-    checked = []
-    for number, value in enumerate(values):
-        key = str(value.get("id", number)) if isinstance(value, dict) else str(number)
-        key = key.encode("utf-8", "replace").decode()
-        try:
-            if isinstance(value, RowFault):
-                raise value
-            row = parse_row(value)
-            for name in row.images:
-                _check_path(folder, name)
-            checked.append(Checked(number, key, row, None))
-        except RowFault as fault:
-            checked.append(Checked(number, key, None, fault))
-    return checked
+def parsed(rows: Rows) -> Iterator[tuple[Checked, float]]:
+    """Every row parsed, and the share of the input that is read; no picture is looked at."""
+    for number, given in enumerate(rows.read()):
+        yield parse(rows, number, given), given.at
 
 
-def _check_path(folder: Path, name: str) -> None:
-    try:
-        path = (folder / name).resolve()
-        within = path.is_relative_to(folder)
-        found = path.is_file()
-    except (OSError, ValueError, RuntimeError):
-        raise RowFault(name, "is no path of a file", "check the path") from None
-    if not within:
-        fix = "move the image there, or choose another image_folder"
-        raise RowFault(name, "lies outside the image folder", fix)
-    if not found:
-        raise RowFault(name, "does not exist in the image folder", "check the path")
+def shards(items: Iterator[tuple[Checked, float]]) -> Iterator[list[tuple[Checked, float]]]:
+    """Items by `SHARD_ROWS`."""
+    while part := list(islice(items, SHARD_ROWS)):
+        yield part
 
 
-def check_images(
-    label: str, folder: Path, checked: Sequence[Checked], examine: Callable[[bytes], Examined]
-) -> list[Checked]:
-    """Decode every image once; rows get the group that their pictures make, or their fault.
+def check(label: str, rows: Rows, max_pixels: int, found: Found) -> Iterator[list[Checked]]:
+    """Check every row and picture, a shard at a time.
 
     Args:
         label: what the progress is called.
-        folder: where image paths start.
-        checked: every row of the file.
-        examine: describes one encoded image; raises ValueError when it cannot be used.
+        rows: the rows.
+        max_pixels: larger pictures are faults.
+        found: gets what was found; shards that it has are not looked at again.
+
+    Yields:
+        the rows of each shard that was looked at, with the faults of their pictures.
     """
-    names = list(dict.fromkeys(name for item in checked if item.row for name in item.row.images))
-    progress, found = Progress(label, len(names)), dict[str, str | RowFault]()
-    for count, name in enumerate(names, start=1):
-        found[name] = _pixels(folder / name, name, examine)
-        progress.at(count, "images checked")
-    checked = [_with_fault(item, found) for item in checked]
-    groups = Groups()
-    links = {item.number: _links(item.row, found) for item in checked if item.row}
-    for names in links.values():
-        groups.join(names)
-    return [
-        replace(item, group=groups.root(links[item.number][0])) if item.row else item
-        for item in checked
-    ]
+    progress, number = Progress(label, 1000, percent=True), 0
+    for shard, part in enumerate(shards(parsed(rows))):
+        number += len(part)
+        items = [item for item, _ in part]
+        if not found.has(shard):
+            known = found.pictures([name for item in items for name in item.pictures])
+            new = examined(rows.images, items, known, max_pixels)
+            checked, findings = looked(items, known, new)
+            found.add(shard, items[0].number, "", findings)
+            yield checked
+        progress.at(min(int(1000 * part[-1][1]), 999), f"{number} rows checked")
+    progress.at(1000, f"{number} rows checked")
 
 
-def _with_fault(item: Checked, found: Mapping[str, str | RowFault]) -> Checked:
-    """The row, or its fault when one of its images has one."""
-    values = [found[name] for name in item.row.images] if item.row else []
-    fault = next((value for value in values if isinstance(value, RowFault)), None)
-    return replace(item, row=None, fault=fault) if fault else item
+def looked(items: Sequence[Checked], known: Known, new: Known) -> tuple[list[Checked], Findings]:
+    """Rows with the faults of their pictures, and all that is to be kept of them.
+
+    Args:
+        items: parsed rows.
+        known: what is known of their pictures already.
+        new: what was found of the others.
+    """
+    pixels, found, checked = {**known, **new}, Findings(), list[Checked]()
+    for name, one in new.items():
+        found.picture(name, one)
+    for item in items:
+        facts = [pixels[name] for name in item.pictures]
+        fault = next((one for one in facts if isinstance(one, RowFault)), None)
+        whole = item._replace(row=None, fault=fault) if fault else item
+        if whole.row is None:
+            assert whole.fault is not None, "no row and no fault"
+            found.fault(item.number, item.key, whole.fault)
+        else:
+            sound = [one for one in facts if isinstance(one, Examined)]
+            links = whole.links(sound)
+            found.row(links, whole.row.split)
+            whole = _linked(item, links[0])
+            for name, one in zip(item.pictures, sound, strict=True):
+                found.used.setdefault(one.sha256, name)
+        checked.append(whole)
+    return checked, found
 
 
-def _links(row: Row, pixels: Mapping[str, str | RowFault]) -> list[str]:
-    """What ties a row to others: its group, its pictures, or without both its first question."""
-    links = [f"group:{row.group}"] if row.group else []
-    links += [f"image:{pixels[name]}" for name in row.images]
-    asked = next(turn.text for turn in row.messages if turn.role == "user")
-    return links or [f"text:{hash_bytes(asked.encode())}"]
+def named_faults(values: Sequence[object], folder: Path) -> Iterator[tuple[int, RowFault]]:
+    """Number and fault of each LLaVA row that cannot be read or names a file that is not there."""
+    step = LineageStep("import.python", 0, "")
+    given = Rows("rows", folder, partial(map, Given, values), step, {})
+    for item, _ in parsed(given):
+        try:
+            if item.fault is not None:
+                raise item.fault
+            for name in item.pictures:
+                picture_path(folder, name)
+        except RowFault as fault:
+            yield item.number, fault
 
 
-def _pixels(path: Path, name: str, examine: Callable[[bytes], Examined]) -> str | RowFault:
+def fields(row: Row) -> list[str]:
+    """Names of the fields of a row as it came."""
+    return list(json.loads(row.raw))
+
+
+def parse(rows: Rows, number: int, given: Given, quick: bool = False) -> Checked:
+    """One row parsed; no picture is looked at.
+
+    Args:
+        rows: where it comes from.
+        number: its number.
+        given: the row.
+        quick: whether it may become a `Plain`.
+
+    Raises:
+        UserError: the file that it comes from cannot be read at all.
+    """
+    known = plain_line(given.value.data) if quick and isinstance(given.value, Line) else None
+    if known:
+        value: object = known[0]
+    else:
+        value = given.value.parsed() if isinstance(given.value, Line) else given.value
+    key = str(value.get("id", number)) if isinstance(value, dict) else str(number)
+    key = key.encode("utf-8", "replace").decode()
+    row: Row | Plain | None
     try:
-        return examine(path.read_bytes()).pixel_sha256
-    except ValueError as error:
-        return RowFault(name, str(error), "replace the file, or remove the row")
-    except OSError as error:
-        return RowFault(name, f"cannot be read: {error.strerror}", "give this user access")
+        if isinstance(value, RowFault):
+            raise value
+        mended = rows.mend(rows.shape(value))
+        row = plain(mended.row, known[1] if known else b"") if quick and not mended.steps else None
+        if row is not None and not known:
+            row = row._replace(raw=_raw(value, mended.row))
+        if row is None:
+            row = parse_row(mended.row)
+            if mended.row is not value and isinstance(value, dict):
+                row = replace(row, raw=raw_json(value), steps=mended.steps)
+    except RowFault as fault:
+        return Checked(number, key, None, fault)
+    if not given.pictures:
+        return Checked(number, key, row, None, row.images, {}, mended.flags)
+    own = {
+        name: _unique(name, given.pictures[name]) for name in row.images if name in given.pictures
+    }
+    return Checked(
+        number,
+        key,
+        row,
+        None,
+        tuple(own.get(name, name) for name in row.images),
+        {unique: given.pictures[name] for name, unique in own.items()},
+        mended.flags,
+    )
 
 
-def _refuse_faults(options: RowsSource, name: str, checked: Sequence[Checked]) -> None:
-    """One error for all faulty rows, unless they are to be dropped and some row is left."""
-    faulty = [(item, item.fault) for item in checked if item.fault]
-    if not faulty or (options.on_fault == "drop" and len(faulty) < len(checked)):
-        return
-    problems = [
-        Problem(f"{name} row {item.number}", fault.value, fault.rule, fault.fix)
-        for item, fault in faulty[:_LISTED]
-    ]
-    if len(faulty) > 1:
-        rule = f"of {len(checked)} rows are faulty (rows count from 0)"
-        fix = "mend them, or set on_fault: drop"
-        if options.on_fault == "drop":
-            rule, fix = "rows are faulty, so none is left", "mend some of them"
-        problems.append(Problem(name, len(faulty), rule, fix))
-    raise UserError(problems)
+def _raw(value: object, mended: object) -> bytes:
+    """A row as it came; in neither form may it hold what has no form in JSON."""
+    raw = raw_json(mended) if isinstance(mended, dict) else b""
+    return raw_json(value) if isinstance(value, dict) and mended is not value else raw
 
 
-def _deal(checked: Sequence[Checked], seed: int, options: RowsSource) -> list[Checked]:
-    """Splits: a row's own, else that of a labelled row of its group (test first), else dealt."""
-    labelled: dict[str, set[Split]] = {}
-    for item in checked:
-        if item.row and item.row.split:
-            labelled.setdefault(item.group, set()).add(item.row.split)
-    result = []
-    for item in checked:
-        held = labelled.get(item.group, set())
-        given = next((split for split in reversed(SPLITS) if split in held), None)
-        own = item.row.split if item.row else None
-        split = own or given or deal(seed, item.group, options.split)
-        result.append(replace(item, split=split))
-    return result
+def _unique(name: str, data: bytes) -> str:
+    return name if name.startswith(EMBEDDED) else embedded(data)
 
 
-def _records(
-    part: Sequence[Checked],
-    options: RowsSource,
-    step: LineageStep,
+def examined(
     folder: Path,
-    writer: Writer,
-) -> Iterator[Record]:
-    read: dict[str, ImageRef] = {}
-    for item in part:
-        if item.row is None or item.split is None:
-            continue
-        for name in item.row.images:
-            if name not in read:
-                read[name] = writer.image((folder / name).read_bytes())
-        source = Source(
-            dataset=options.dataset,
-            split=item.split,
-            row=item.number,
-            licence=item.row.licence or options.licence,
-            revision=options.revision,
-            group=item.group,
-        )
-        yield make_record(
-            messages=item.row.messages,
-            images=tuple(read[name] for name in item.row.images),
-            answer=item.row.answer,
-            task=item.row.task or options.task,
-            domain=item.row.domain or options.domain,
-            source=source,
-            lineage=(step,),
-            raw=item.row.raw,
-        )
+    items: Sequence[Checked],
+    known: Known,
+    max_pixels: int,
+    kept: dict[str, bytes] | None = None,
+    threads: int = _DECODERS,
+) -> dict[str, Examined | RowFault]:
+    """Facts, or the fault, of each picture that is not known yet.
+
+    Args:
+        folder: where pictures lie that did not come with their row.
+        items: parsed rows.
+        known: what is known already.
+        max_pixels: larger pictures are faults.
+        kept: gets the bytes of those that can be read, by name.
+        threads: pictures decoded at once.
+    """
+    wanted: dict[str, bytes | None] = {}
+    for item in items:
+        for name in item.pictures:
+            if name not in known:
+                wanted.setdefault(name, item.embedded.get(name))
+
+    pictures = Pictures(folder)
+
+    def look(name: str) -> Examined | RowFault:
+        own = wanted[name]
+        try:
+            data = pictures.read(name) if own is None else own
+            facts = examine(data, max_pixels)
+        except RowFault as fault:
+            return fault
+        except ValueError as error:
+            return RowFault(name, str(error), "replace the file, or remove the row")
+        if kept is not None:
+            kept[name] = data
+        return facts
+
+    if threads <= 1:
+        return {name: look(name) for name in wanted}
+    with ThreadPoolExecutor(threads) as pool:
+        return dict(zip(wanted, pool.map(look, wanted), strict=True))

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple, final
 
 from pellucid.base.seeds import derive
-from pellucid.recipe.data import SplitShares
+from pellucid.recipe.rows import SplitShares
 from pellucid.schema.record import SPLITS, Split
 from pellucid.store import Store
 
@@ -81,7 +81,7 @@ def content_keys(store: Store) -> Mapping[Split, Mapping[str, Key]]:
     found: dict[Split, dict[str, Key]] = {split: {} for split in SPLITS}
     for one in store.asked():
         pixels = tuple(store.pixel_hash(sha256) for sha256 in one.images)
-        found[one.split][one.id] = Key(pixels, _plain(one.question), _plain(one.gold))
+        found[one.split][one.id] = Key(pixels, plain(one.question), plain(one.gold))
     return found
 
 
@@ -100,5 +100,10 @@ def overlaps(stores: Iterable[Store]) -> list[Overlap]:
     return sorted(crossing, key=lambda overlap: overlap.ids)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """A text without what does not count: case and spacing.
+
+    >>> plain(" How  MANY? ")
+    'how many?'
+    """
     return " ".join(text.casefold().split())

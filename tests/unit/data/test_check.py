@@ -15,7 +15,7 @@ from tests.e2e.command import pellucid
 
 from pellucid.base.errors import UserError
 from pellucid.data.check import check
-from pellucid.recipe.data import LlavaJsonSource
+from pellucid.recipe.rows import LlavaJsonSource
 
 PIXELS = 10_000
 TALK = [{"from": "human", "value": "How many?"}, {"from": "gpt", "value": "4"}]
@@ -38,6 +38,28 @@ def written(folder: Path, rows: list[Any], name: str = "rows.json") -> Path:
     lines = "\n".join(json.dumps(one) if not isinstance(one, str) else one for one in rows)
     path.write_text(lines if name.endswith("l") else json.dumps(rows), encoding="utf-8")
     return path
+
+
+@pytest.mark.parametrize(
+    ("splits", "told"),
+    [
+        (("test", "test"), "split is test,"),
+        (("validation", "test"), "split is test or validation,"),
+        (("test", "train"), ""),
+        (("test", None), ""),
+        ((None, None), ""),
+    ],
+)
+def test_rows_that_leave_none_to_train_on(
+    splits: tuple[str | None, ...], told: str, folder: Path
+) -> None:
+    """With what to write instead; rows that name no split are dealt, so some are trained on."""
+    rows = [row(split=split) if split else row() for split in splits]
+    notes = [one for one in check(written(folder, rows), None, PIXELS).notes if "split" in one]
+    assert len(notes) == bool(told)
+    for note in notes:
+        assert told in note and "none is left to train on" in note
+        assert "leave `split` out" in note and "say train" in note
 
 
 def test_a_sound_file_is_counted(folder: Path) -> None:
@@ -79,9 +101,9 @@ def test_each_fault_is_found_once_and_rows_are_named(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "format_"),
     [
-        ([{"messages": []}] * 2, "chat messages"),
-        ([{"question": "a", "answer": "b"}], "question and answer columns"),
+        ([{"chosen": "x", "rejected": "y"}] * 2, "rows with the fields chosen, rejected"),
         ([{"a": 1, "b": 2}], "rows with the fields a, b"),
+        ([7, 8], "no objects"),
     ],
 )
 def test_a_format_that_no_importer_reads_is_named(
@@ -95,8 +117,8 @@ def test_a_format_that_no_importer_reads_is_named(
     ("data", "said"),
     [
         (b"\x89PNG\r\n\x1a\n", "is a PNG picture"),
-        (b"PAR1....", "is a Parquet file"),
-        (b"", "is not JSON"),
+        (b"PAR1....", "holds Parquet.* give it the ending .parquet"),
+        (b"", "is an empty file"),
         (b"[]", "holds no rows"),
         (b"\xff\xfe", "is not UTF-8"),
     ],
@@ -105,8 +127,9 @@ def test_a_file_without_rows(folder: Path, data: bytes, said: str) -> None:
     (folder / "x.json").write_bytes(data)
     with pytest.raises(UserError, match=said):
         check(folder / "x.json", None, PIXELS)
-    with pytest.raises(UserError, match="is a folder"):
-        check(folder, None, PIXELS)
+    (folder / "empty").mkdir()
+    with pytest.raises(UserError, match="is a folder without rows"):
+        check(folder / "empty", None, PIXELS)
     with pytest.raises(UserError, match="does not exist"):
         check(folder / "none.json", None, PIXELS)
     with pytest.raises(UserError, match="--images"):
@@ -213,3 +236,12 @@ def test_a_recipe_is_checked_with_its_functions(folder: Path) -> None:
     sources["mine"]["on_fault"] = "drop"
     (folder / "r.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
     assert pellucid("data", "check", "r.yaml", cwd=folder).returncode == 0
+
+
+def test_what_no_sound_row_says_is_not_printed(folder: Path) -> None:
+    written(folder, [row(answer={"kind": "num", "gold": 4}), row(answer="4")])
+    done = pellucid("data", "check", "rows.json", cwd=folder)
+    assert done.returncode == 1 and "0 of them sound" in done.stdout
+    assert not any(line.rstrip().endswith(":") for line in done.stdout.splitlines()), done.stdout
+    told = " ".join(done.stdout.split())
+    assert """'4' is not an answer; write {"kind": "text", "gold": "..."}""" in told

@@ -212,3 +212,14 @@ def test_any_json_is_a_row_or_a_fault(value: object) -> None:
         assert parse_row(value).messages[-1].role == "assistant"
     except RowFault as fault:
         assert fault.rule and fault.fix
+
+
+STEP = {"op": "teach.answer", "version": 1, "params_hash": "ab", "parents": ["r"], "calls": ["c"]}
+
+
+def test_a_row_says_what_made_it() -> None:
+    found = parse_row(row("q", "a", lineage=STEP)).lineage
+    assert [(one.op, one.calls, one.parents) for one in found] == [("teach.answer", ("c",), ("r",))]
+    assert parse_row(row("q", "a", lineage="from a friend")).lineage == ()
+    with pytest.raises(RowFault, match="is no step of lineage"):
+        parse_row(row("q", "a", lineage={**STEP, "calls": "c"}))

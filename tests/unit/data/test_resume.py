@@ -13,7 +13,8 @@ from pathlib import Path
 from pellucid.data import build_source
 from pellucid.data import rows as row_import
 from pellucid.data.sources import scenes
-from pellucid.recipe.data import LlavaJsonSource, ScenesSource, ShapesScene
+from pellucid.recipe.data import ScenesSource, ShapesScene
+from pellucid.recipe.rows import LlavaJsonSource
 
 root, rows = Path(sys.argv[1]), sys.argv[2]
 scenes.SHARD_SCENES = row_import.SHARD_ROWS = 2

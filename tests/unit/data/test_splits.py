@@ -9,7 +9,7 @@ from PIL import Image
 
 from pellucid import store
 from pellucid.data.splits import Groups, deal, overlaps
-from pellucid.recipe.data import SplitShares
+from pellucid.recipe.rows import SplitShares
 from pellucid.schema.record import Answer, Source, assistant, make_record, user
 from pellucid.store import Writer
 

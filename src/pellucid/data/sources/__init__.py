@@ -1,23 +1,107 @@
-"""Importers, one format per file."""
+"""Importers, one format per file; those that are rows in a file are also written (`FORMATS`)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from itertools import islice
 from typing import Any
 
+from pellucid.base.errors import Problem, UserError
+from pellucid.base.lookup import did_you_mean
+from pellucid.data.files import Given
+from pellucid.data.repair.seam import mender
 from pellucid.data.rows import Rows
-from pellucid.data.sources import llava_json, python, scenes
-from pellucid.data.sources.base import SourceKind
+from pellucid.data.sources import (
+    cauldron,
+    llava_json,
+    openai,
+    python,
+    scenes,
+    sharegpt,
+    stored,
+    table,
+    trl,
+    verl,
+)
+from pellucid.data.sources.base import Format, SourceKind, file_rows, source_kind
+from pellucid.recipe.rows import FileSource, PythonSource, RowsSource, TableSource
+
+_PEEKED = 100
+"""Rows that are looked at for the columns that a recipe names."""
+
+FORMATS: Mapping[str, Format] = {
+    "verl": verl.FORMAT,
+    "cauldron": cauldron.FORMAT,
+    "llava_json": llava_json.FORMAT,
+    "sharegpt": sharegpt.FORMAT,
+    "openai": openai.FORMAT,
+    "trl": trl.FORMAT,
+    "table": table.FORMAT,
+}
+"""By the `kind` of the source's options; a row is of the first shape that knows it."""
+
+
+def rows_of(options: RowsSource) -> Rows:
+    """The rows of any source of rows, not yet checked.
+
+    Raises:
+        UserError: there is nothing to read.
+    """
+    rows = _rows_of(options)
+    return replace(rows, mend=mender(options, rows.images))
+
+
+def _rows_of(options: RowsSource) -> Rows:
+    if isinstance(options, PythonSource):
+        return python.rows_of(options)
+    assert isinstance(options, FileSource), "rows come from a file or a function"
+    rows = file_rows(options.kind, FORMATS[options.kind], options)
+    if isinstance(options, TableSource):
+        _check_columns(options, rows)
+        return replace(rows, shape=partial(table.shaped, options=options))
+    if options.kind == "openai":
+        return replace(rows, read=partial(_unpacked, rows.read), unparsed=None)
+    return rows
+
+
+def _unpacked(read: Callable[[], Iterator[Given]]) -> Iterator[Given]:
+    return map(openai.unpack, read())
+
+
+def _check_columns(options: TableSource, rows: Rows) -> None:
+    """Refuse a named column that none of the first rows has."""
+    told = options.columns.model_dump(exclude_none=True)
+    if not told:
+        return
+    seen: dict[str, None] = {}
+    for given in islice(rows.read(), _PEEKED):
+        seen |= dict.fromkeys(given.value if isinstance(given.value, dict) else ())
+    problems = [
+        Problem(
+            f"columns.{meaning}", name, "is in none of the first rows", did_you_mean(name, seen)
+        )
+        for meaning, names in told.items()
+        for name in ([names] if isinstance(names, str) else names)
+        if name not in seen
+    ]
+    if problems:
+        raise UserError(problems)
+
 
 SOURCES: dict[str, SourceKind] = {
     "scenes": SourceKind(scenes.version, scenes.build, scenes.input_hashes),
-    "llava_json": SourceKind(llava_json.version, llava_json.build, llava_json.input_hashes),
-    "python": SourceKind(python.version, python.build, python.input_hashes),
+    "store": stored.KIND,
+    "python": source_kind(rows_of, python.VERSION),
+    **{kind: source_kind(rows_of, format_.version) for kind, format_ in FORMATS.items()},
 }
 """By the `kind` of the source's options."""
 
-ROWS: Mapping[str, Callable[[Any], Rows]] = {
-    "llava_json": llava_json.rows_of,
-    "python": python.rows_of,
-}
-"""What gives the rows of those kinds that are rows, not yet checked."""
 
-__all__ = ["ROWS", "SOURCES", "SourceKind"]
+def known(row: Any) -> str:
+    """The kind of source that reads such a row; empty when none does."""
+    if not isinstance(row, dict):
+        return ""
+    return next((kind for kind, format_ in FORMATS.items() if format_.knows(row)), "")
+
+
+__all__ = ["FORMATS", "SOURCES", "Format", "SourceKind", "known", "rows_of"]

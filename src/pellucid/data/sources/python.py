@@ -7,49 +7,27 @@
                 {"from": "gpt", "value": line["answer"]},
             ]}
 
-The function is called with the options of the source and gives LLaVA-style rows. Files that it
-reads are named in `inputs`, so that a changed file is imported anew. Leaves out on purpose:
-streams that do not fit into memory.
+The function is called with the options of the source and gives LLaVA-style rows, the same ones each
+time: it is called more than once, and its rows go by one at a time. Files that it reads are named
+in `inputs`, so that a changed file is imported anew.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pellucid.base.errors import PellucidError, Problem, UserError, boundary
 from pellucid.base.hashing import hash_file, hash_json
-from pellucid.base.own import code_hash, own_code, split
+from pellucid.base.own import FAILS, code_hash, own_code, split
 from pellucid.base.paths import resolve
-from pellucid.data.rows import Rows, build_rows, image_folder, image_hashes
-from pellucid.recipe.data import PythonSource
+from pellucid.data.files import Given
+from pellucid.data.rows import Rows, image_folder
+from pellucid.recipe.rows import PythonSource
 from pellucid.schema.record import LineageStep
 
-VERSION = 1
+VERSION = 2
 _FIELD = "data.sources.*.path"
-
-
-def version(options: PythonSource) -> int:
-    """The version of this hand-over; the function's own is the hash of its file."""
-    return VERSION
-
-
-def input_hashes(options: PythonSource) -> dict[str, str]:
-    """SHA-256 of the code, of the files that it reads, and of every image that a row names.
-
-    Raises:
-        UserError: the function or a file is not there, or rows are faulty.
-    """
-    images = image_hashes(options, rows_of(options))
-    return {**_hashes(options), **{f"image:{name}": found for name, found in images.items()}}
-
-
-def build(name: str, options: PythonSource, seed: int, folder: Path) -> None:
-    """Import what the function gives into a store; a killed build goes on.
-
-    Raises:
-        UserError: the function is not there or raises, rows are faulty, or none is left.
-    """
-    build_rows(name, options, rows_of(options), seed, folder)
 
 
 def _hashes(options: PythonSource) -> dict[str, str]:
@@ -67,30 +45,35 @@ def rows_of(options: PythonSource) -> Rows:
     """The rows that the function gives, not yet checked.
 
     Raises:
-        UserError: the function or a file is not there, or it raises.
+        UserError: the function or a file is not there.
     """
     path, function = split(_FIELD, options.path)
-    params = options.model_dump(mode="json", exclude={"path", "image_folder", "inputs"})
-    parents = tuple(f"sha256:{found}" for found in _hashes(options).values())
+    params = options.model_dump(
+        mode="json", exclude={"path", "image_folder", "inputs"}, exclude_none=True
+    )
+    inputs = _hashes(options)
+    parents = tuple(f"sha256:{found}" for found in inputs.values())
     step = LineageStep("import.python", VERSION, hash_json(params), parents)
-    return Rows(f"{path.name}:{function}", image_folder(options, path), _call(options), step)
+    name = f"{path.name}:{function}"
+    return Rows(name, image_folder(options, path), partial(_call, options), step, inputs)
 
 
-def _call(options: PythonSource) -> list[object]:
+def _call(options: PythonSource) -> Iterator[Given]:
     """Every row; an error of the function is the user's, with how far it came."""
     function = own_code(_FIELD, options.path).function
     arguments: Mapping[str, Any] = {**options.options, **_inputs(options)}
-    rows: list[object] = []
+    count = 0
     try:
-        rows.extend(function(**arguments))
-    except PellucidError:
+        for row in function(**arguments):
+            yield Given(row)
+            count += 1
+    except (PellucidError, GeneratorExit):
         raise
-    except Exception as error:
-        rule = f"raised {type(error).__name__} after {len(rows)} rows: {error}"
+    except FAILS as error:
+        rule = f"raised {type(error).__name__} after {count} rows: {error}"
         raise UserError(Problem(_FIELD, options.path, rule, "mend the function")) from error
-    if not rows:
+    if not count:
         raise UserError(Problem(_FIELD, options.path, "gave no row", "mend the function"))
-    return rows
 
 
 def _inputs(options: PythonSource) -> dict[str, Any]:

@@ -1,0 +1,272 @@
+r"""Columns: a question, an answer, pictures, options; from a CSV beside a folder to a benchmark.
+
+Columns are found by their usual names, or named in the recipe. A question with options gets them as
+lines `A. ...` and is answered by the letter; the option's text is an alias. Numbered tags
+(`<image1>`, `<image 2>`) stand for those pictures where all of them are there, plain ones where
+there are as many as pictures. A gold in `\boxed{}` is what stands in it. A `reply` is what is
+trained on as it stands, its thinking included; without one, the answer is.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pellucid.data.llava import RowFault, write_row
+from pellucid.data.llava.read import TAG
+from pellucid.data.sources.base import Format
+from pellucid.recipe.rows import TableSource
+from pellucid.schema.record import Record
+
+_NAMES: Mapping[str, tuple[str, ...]] = {
+    "question": ("question", "problem", "query", "prompt", "instruction", "conversation", "text"),
+    "answer": (
+        "answer", "gold", "label", "solution", "response", "output", "target", "ground_truth",
+        "answers", "caption", "txt", "cls",
+    ),
+    "images": ("images", "image", "image_path", "img", "picture", "file_name", "file", "path"),
+    "options": ("options", "choices"),
+    "reasoning": ("reasoning", "rationale", "thinking"),
+}  # fmt: skip
+"""Usual names of columns, the first one that a row has counts."""
+_LABELS = ("id", "split", "task", "domain", "group", "licence", "difficulty", "evidence")
+_TAGS = re.compile(r"<image ?(\d+)>")
+_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
+_BOXED = re.compile(r"\$*\\boxed\{(.*)\}\$*", re.DOTALL)
+_SPLITS = {
+    "train": "train", "training": "train", "validation": "validation", "val": "validation",
+    "valid": "validation", "dev": "validation", "test": "test",
+}  # fmt: skip
+"""Usual names of splits."""
+_ASK = "Answer with the option's letter."
+_DESCRIBE = "Describe the picture."
+
+
+def knows(row: Mapping[str, Any]) -> bool:
+    """It has a column for an answer, and one for a question or a picture."""
+    found = columns(row)
+    return "answer" in found and bool({"question", "images"} & set(found))
+
+
+def columns(row: Mapping[str, Any]) -> dict[str, str]:
+    """What is in which column, as far as names tell."""
+    found: dict[str, str] = {}
+    for meaning, names in _NAMES.items():
+        name = next((one for one in names if one in row and one not in found.values()), None)
+        if name is not None:
+            found[meaning] = name
+    return found
+
+
+def shaped(value: Any, options: TableSource | None = None) -> object:
+    """A row of columns as a LLaVA row.
+
+    Raises:
+        RowFault: a column is missing, or its value is none of its kind.
+    """
+    if not isinstance(value, dict):
+        raise RowFault(value, "is not an object", "write one value for each column")
+    if value.get("conversations"):
+        return _exported(value)
+    given = _given(value, options)
+    names = _pictures(given.get("images"))
+    question = given.get("question") or (_DESCRIBE if names else None)
+    if not isinstance(question, str) or not question.strip():
+        raise RowFault(question, "is no question", f"name its column; there are {', '.join(value)}")
+    choices = _choices(given.get("options"))
+    scored = "reply" not in given or "answer" in given
+    answer = _answer(given.get("answer"), choices, options) if scored else None
+    said = given["reply"] if "reply" in given else _said(answer)
+    if not said or (isinstance(said, str) and not said.strip()):
+        raise RowFault(said, "is no reply", f"name its column; there are {', '.join(value)}")
+    reply: dict[str, Any] = {"from": "gpt", "value": said}
+    if given.get("reasoning"):
+        reply["reasoning"] = str(given["reasoning"])
+    row = {name: value[name] for name in _LABELS if value.get(name) is not None}
+    if "split" in row:
+        # Never dealt at random: a set for evaluation would go into training unseen.
+        if row["split"] not in _SPLITS:
+            fix = f"name it one of {', '.join(_SPLITS)}, or leave the column out"
+            raise RowFault(row["split"], "is not a split", fix)
+        row["split"] = _SPLITS[row["split"]]
+    asked = _asked(question.strip(), choices)
+    turns = [{"from": "human", "value": _parts(asked, len(names))}, reply]
+    return {**_typed(row), "image": names, "answer": answer, "conversations": turns}
+
+
+def _given(value: Mapping[str, Any], options: TableSource | None) -> dict[str, Any]:
+    """What a row says, by meaning: columns that are named, and others by their usual names."""
+    if options is None:
+        return {meaning: value[name] for meaning, name in columns(value).items()}
+    named = options.columns.model_dump(exclude_none=True)
+    taken = {name for one in named.values() for name in ([one] if isinstance(one, str) else one)}
+    found = {**columns({name: one for name, one in value.items() if name not in taken}), **named}
+    if options.ask is not None and "question" not in named:
+        found.pop("question", None)
+    if "reply" in named and "answer" not in named:
+        found.pop("answer", None)
+    given = {
+        meaning: value.get(name) if isinstance(name, str) else [value.get(one) for one in name]
+        for meaning, name in found.items()
+    }
+    return given if options.ask is None else {"question": options.ask, **given}
+
+
+def _exported(value: dict[str, Any]) -> object:
+    """A row as our export writes it; a CSV has its lists and objects as JSON."""
+    row = {name: one for name, one in value.items() if name not in ("question", "reply", "gold")}
+    for name in ("image", "conversations", "answer", "evidence", "difficulty"):
+        if isinstance(row.get(name), str):
+            read = _json(row[name])
+            row[name] = row[name] if read is None else read
+    return row
+
+
+def _typed(row: dict[str, Any]) -> dict[str, Any]:
+    """Our own labels, of which a CSV has texts alone."""
+    if isinstance(row.get("difficulty"), str):
+        row["difficulty"] = float(row["difficulty"]) if _is_number(row["difficulty"]) else None
+    if isinstance(row.get("evidence"), str):
+        row["evidence"] = _json(row["evidence"])
+    return {
+        name: one for name, one in row.items() if not isinstance(one, dict) or name == "evidence"
+    }
+
+
+def _pictures(value: Any) -> list[str]:
+    """Names in a column: a text, a list, or a list as JSON."""
+    if value in (None, "", []):
+        return []
+    listed = _json(value) if isinstance(value, str) and value.startswith("[") else value
+    names = listed if isinstance(listed, list) else [value]
+    if not all(isinstance(name, str) and name for name in names):
+        raise RowFault(value, "is no picture", "write a file's name, or a list of them")
+    return [str(name) for name in names]
+
+
+def _choices(value: Any) -> list[str]:
+    """Options: a list, a list as JSON (or as Python writes it), or lines of a text."""
+    if value in (None, "", []):
+        return []
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, str):
+        listed = _json(value) or _json(value.replace("'", '"'))
+        value = listed if isinstance(listed, list) else value.splitlines()
+    if not isinstance(value, list) or len(value) > 26:
+        raise RowFault(value, "are no options", "write them as a list of at most 26")
+    while value and value[-1] in (None, ""):
+        value = value[:-1]
+    return [re.sub(rf"^\(?{chr(65 + at)}[.):]\s+", "", str(one)) for at, one in enumerate(value)]
+
+
+def _answer(value: Any, choices: list[str], options: TableSource | None) -> dict[str, Any]:
+    """The gold: a letter where there are options, else by its form or as the recipe says."""
+    if (
+        isinstance(value, list)
+        and value
+        and all(isinstance(one, str | int | float) for one in value)
+    ):
+        first, *others = [str(one) for one in value]
+        return {**_answer(first, choices, options), **({"aliases": others} if others else {})}
+    if isinstance(value, dict | list) and value:
+        return {"kind": "json", "gold": value}
+    text = "" if value is None else str(value).strip()
+    boxed = _BOXED.fullmatch(text)
+    if boxed and "\\boxed" not in boxed[1]:
+        text = boxed[1].strip()
+    if not text:
+        raise RowFault(value, "is no answer", "fill it in, or name its column")
+    if choices:
+        letter = _letter(text, value, choices, options)
+        alias = choices[ord(letter) - 65]
+        bare = alias == letter or not alias
+        return {"kind": "choice", "gold": letter, **({} if bare else {"aliases": [alias]})}
+    kind = options.answer_kind if options else None
+    return {"kind": kind or ("number" if _is_number(text) else "text"), "gold": text}
+
+
+def _letter(text: str, value: Any, choices: list[str], options: TableSource | None) -> str:
+    """Which option an answer is: its text, its letter, or its number where that is told."""
+    first = options.first_option if options else None
+    if first is not None and text.lstrip("-").isdigit() and 0 <= int(text) - first < len(choices):
+        return chr(65 + int(text) - first)
+    if choices.count(text) == 1:
+        return chr(65 + choices.index(text))
+    bare = re.fullmatch(r"\(?([A-Za-z])[).:]?", text)
+    if bare and ord(bare[1].upper()) - 65 < len(choices):
+        return bare[1].upper()
+    fix = "write the option's letter or text; for numbers set first_option to 0 or 1"
+    raise RowFault(value, f"is none of {len(choices)} options", fix)
+
+
+def _said(answer: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """The gold as a reply of one text, which is not looked through for thinking."""
+    gold = (answer or {}).get("gold")
+    text = gold if isinstance(gold, str) else json.dumps(gold, ensure_ascii=False)
+    return [{"type": "text", "text": text}]
+
+
+def _asked(question: str, choices: list[str]) -> str:
+    """The question with its options, where they are not in it yet."""
+    bare = all(one == chr(65 + at) for at, one in enumerate(choices))
+    if (
+        not choices
+        or bare
+        or all(f"{chr(65 + at)}. {one}" in question for at, one in enumerate(choices))
+    ):
+        return question
+    lines = [f"{chr(65 + at)}. {one}" for at, one in enumerate(choices)]
+    return "\n".join([question, *lines, _ASK])
+
+
+def _parts(text: str, images: int) -> list[dict[str, Any]] | str:
+    """A text with its pictures where tags stand for all of them; else they come first."""
+    if images and text.count(TAG) == images:
+        return text
+    numbers = [int(number) for number in _TAGS.findall(text)]
+    if not images or set(numbers) != set(range(1, images + 1)):
+        return [*({"type": "image"} for _ in range(images)), {"type": "text", "text": text}]
+    parts: list[dict[str, Any]] = []
+    for at, piece in enumerate(_TAGS.split(text)):
+        if at % 2:
+            parts.append({"type": "image", "image": int(piece) - 1})
+        elif piece:
+            parts.append({"type": "text", "text": piece})
+    return parts
+
+
+def _is_number(text: str) -> bool:
+    return bool(_NUMBER.fullmatch(text))
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def write(record: Record, names: Sequence[str]) -> dict[str, Any]:
+    """A record as columns that people read, and its whole in `conversations`."""
+    row = write_row(record, names)
+    row.pop("image", None)
+    return {
+        "id": row.pop("id"),
+        "image": list(names),
+        "question": "\n\n".join(turn.text for turn in record.messages if turn.role == "user"),
+        "reply": record.messages[-1].text,
+        "gold": record.answer.gold if record.answer else None,
+        **row,
+    }
+
+
+FORMAT = Format(
+    version=2,
+    about="columns (question, answer, pictures)",
+    knows=knows,
+    shape=shaped,
+    options=TableSource,
+    write=write,
+    endings=(".csv", ".jsonl"),
+)

@@ -1,0 +1,194 @@
+"""An import by several processes: the bytes and faults of one, and kills that change nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pellucid.base.errors import UserError
+from pellucid.data.drafts import Piece, Plan, Waiting, draft, fair_copy
+from pellucid.data.found import Found
+from pellucid.data.imports import _pieces, build_rows
+from pellucid.data.runners.local import Stream
+from pellucid.data.sources import rows_of
+from pellucid.recipe.rows import LlavaJsonSource
+
+RUNNER = """
+import sys
+from pathlib import Path
+from pellucid.data import imports, rows
+from pellucid.data.build import import_source
+from pellucid.recipe.rows import LlavaJsonSource
+rows.SHARD_ROWS, imports._HERE = 5, 1
+if __name__ == "__main__":
+    file, to, workers = sys.argv[1:]
+    options = LlavaJsonSource(path=file, dataset="d", licence="MIT", on_fault="drop", repair=True)
+    import_source(options, 3, Path(to), int(workers))
+"""
+
+
+def put(folder: Path, count: int = 60) -> Path:
+    """Rows that share pictures across shards, some in two files with the same bytes, some faulty,
+    one with a second picture that only a faulty row showed before.
+    """
+    for n in range(12):
+        Image.new("RGB", (9, 9), (n // 2, n % 2 * (n > 3), 1)).save(folder / f"{n}.png")
+    rows = []
+    for n in range(count):
+        said = [{"from": "human", "value": f"q{n}"}, {"from": "gpt", "value": "a" if n % 9 else ""}]
+        names = [None, f"{n % 7}.png", [f"{n % 5}.png", f"{n * 7 % 10}.png"]][n % 3]
+        rows.append({"id": n, "conversations": said, "image": names})
+    said = [{"from": "human", "value": "q"}, {"from": "gpt", "value": "Answer:  4 &amp; 5"}]
+    rows[7] = {"conversations": said, "image": ["11.png", "not there.png"]}
+    rows[50] = {"conversations": said, "image": "11.png", "split": "test"}
+    (folder / "rows.jsonl").write_text("\n".join([*map(json.dumps, rows), "{broken", ""]))
+    return folder / "rows.jsonl"
+
+
+def start(folder: Path, file: Path, to: Path, workers: int) -> subprocess.Popen[bytes]:
+    (folder / "runner.py").write_text(RUNNER)
+    command = [sys.executable, str(folder / "runner.py"), str(file), str(to), str(workers)]
+    with (folder / "errors").open("wb") as errors:
+        return subprocess.Popen(command, stderr=errors)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def children(pid: int) -> list[int]:
+    """All processes below one: those that work are not its own children."""
+    try:
+        told = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:
+        return []
+    return [below for one in map(int, told) for below in (one, *children(one))]
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_killed_with_its_processes_it_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+    file = put(tmp_path)
+    assert start(tmp_path, file, tmp_path / "one", 1).wait(120) == 0
+    whole = tree(tmp_path / "one")
+    assert len(whole) > 15
+    for files in (3, 9, 16):
+        to = tmp_path / f"killed{files}"
+        run = start(tmp_path, file, to, 2)
+        while run.poll() is None and len(list((to / "parts").glob("*/*"))) < files:
+            time.sleep(0.002)
+        left = children(run.pid) if run.poll() is None else []
+        run.kill()
+        assert run.wait(60) == -signal.SIGKILL
+        while any(map(runs, left)):  # a process that waits for ever hangs the test
+            time.sleep(0.01)
+        assert start(tmp_path, file, to, 3 if files == 9 else 1).wait(120) == 0
+        assert tree(to) == whole
+
+
+def test_a_file_that_cannot_be_read_is_told_alike(tmp_path: Path) -> None:
+    file = put(tmp_path)
+    file.write_bytes(file.read_bytes() + b'{"id": "\xff"}\n')
+    told = []
+    for workers in (1, 2):
+        run = start(tmp_path, file, tmp_path / "to", workers)
+        assert run.wait(120) != 0
+        told.append((tmp_path / "errors").read_text().strip().splitlines()[-1])
+        assert not (tmp_path / "to").exists()
+    assert told[0] == told[1] and "is not UTF-8 (byte " in told[0]
+
+
+def options(file: Path) -> LlavaJsonSource:
+    return LlavaJsonSource(path=str(file), dataset="d", licence="MIT", on_fault="drop")
+
+
+@pytest.mark.parametrize("spoilt", ["shard-000000.arrow", "shard-000000.pictures"])
+def test_a_draft_that_is_not_as_it_was_is_refused(tmp_path: Path, spoilt: str) -> None:
+    given = options(put(tmp_path))
+    drafts = tmp_path / "drafts"
+    plan = Plan(rows_of(given), given, 0, tmp_path / "to", tmp_path / "found", drafts, 1)
+    with Found(plan.found) as found:
+        for piece in _pieces(plan, found):
+            one = draft(piece)
+            found.add(one.shard, one.first, one.hashes, one.findings)
+        (waiting,) = [Waiting(plan, at, first, 61, told) for at, first, told in found.shards()]
+    data = bytearray((drafts / spoilt).read_bytes())
+    data[len(data) // 2] ^= 1
+    (drafts / spoilt).write_bytes(bytes(data))
+    with pytest.raises(UserError, match="is not as it was written"):
+        fair_copy(waiting)
+
+
+def test_what_is_written_does_not_depend_on_who_looked_at_a_shard(tmp_path: Path) -> None:
+    """A process that knows of no picture looks again at what others have looked at."""
+    given = options(put(tmp_path))
+    rows, told = list(rows_of(given).read()), []
+    for knows in (True, False):
+        drafts, statements = tmp_path / f"drafts{knows}", list[str]()
+        plan = Plan(rows_of(given), given, 0, tmp_path / "to", tmp_path / f"{knows}", drafts, 1)
+        with Found(plan.found) as found:
+            found._db.set_trace_callback(statements.append)
+            for shard in range(4):  # the last two have no new picture
+                home = plan if knows else replace(plan, found=tmp_path / f"none{shard}")
+                first = 15 * shard
+                one = draft(Piece(home, shard, first, rows[first : first + 15], 1.0))
+                found.add(one.shard, one.first, one.hashes, one.findings)
+        began = [one[:24] for one in statements]
+        assert 7 < began.count("INSERT OR IGNORE INTO pi") < 15
+        told.append((began, sorted(path.name for path in drafts.iterdir())))
+    assert told[0] == told[1]
+
+
+def test_pictures_that_changed_between_two_imports_are_read_again(tmp_path: Path) -> None:
+    given = options(put(tmp_path))
+    build_rows("s", given, rows_of(given), 0, tmp_path / "a")
+    Image.new("RGB", (9, 9), "white").save(tmp_path / "3.png")
+    build_rows("s", given, rows_of(given), 0, tmp_path / "b")
+    Image.new("RGB", (9, 9), "black").save(tmp_path / "3.png")
+    (tmp_path / "a").rename(tmp_path / "old")
+    build_rows("s", given, rows_of(given), 0, tmp_path / "a")
+    found = {tree(tmp_path / name)["images/index.parquet"] for name in ("a", "b", "old")}
+    assert len(found) == 3
+
+
+def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    given = options(put(tmp_path))
+    rows = rows_of(given).read()
+    next(rows)
+    with Path(given.path).open("a") as file:
+        file.write("{}\n")
+    with pytest.raises(UserError, match="changed while it was read"):
+        list(rows)
+
+
+def test_a_stream_keeps_the_order_and_takes_few_tasks_ahead() -> None:
+    taken = []
+
+    def tasks() -> object:
+        for at in range(-20, 0):
+            taken.append(at)
+            yield at
+
+    with Stream(2, here=3) as stream:
+        found = []
+        for one in stream.map(abs, tasks()):
+            found.append(one)
+            assert len(taken) <= len(found) + 4
+        assert list(stream.map(os.path.basename, ["a/b", "c"])) == ["b", "c"]
+    assert found == list(range(20, 0, -1))
