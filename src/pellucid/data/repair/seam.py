@@ -1,0 +1,141 @@
+"""Repair on the way into a store: rows go through it before they are checked.
+
+The row as it came stays the record's `raw`; its lineage gets a step for each operator that changed
+it. A doubtful row that can become a record becomes one, with its flags as a label.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from pellucid.base.hashing import hash_json
+from pellucid.data.llava import RowFault, parse_row
+from pellucid.data.repair import chosen, repaired
+from pellucid.data.repair.base import Facts, Flag, Operator, Row
+from pellucid.data.repair.places import KEY, TAG
+from pellucid.recipe.rows import RowsSource
+from pellucid.schema.record import LineageStep
+
+_KEPT = 4096
+"""Sizes of pictures that are remembered."""
+_APART = 1000
+"""Versions of importers stay below this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """A row after repair."""
+
+    row: object
+    steps: tuple[LineageStep, ...] = ()
+    """The operators that changed it."""
+    flags: tuple[Flag, ...] = ()
+    """What is doubtful about it."""
+
+
+def operators(options: RowsSource) -> tuple[Operator, ...]:
+    """What a source is told to apply; none when repair is off.
+
+    Raises:
+        UserError: a name is not known.
+    """
+    if options.repair is False:
+        return ()
+    return chosen(None if options.repair is True else options.repair, "data.sources.*.repair")
+
+
+def repairs_version(options: RowsSource) -> int:
+    """A number that goes up with any operator that the source applies; 0 when it applies none."""
+    return _APART * sum(operator.version for operator in operators(options))
+
+
+def mender(options: RowsSource, images: Path) -> Callable[[object], Mended]:
+    """What mends a row as a source asks for; picklable.
+
+    Args:
+        options: say which operators.
+        images: folder of the pictures, whose sizes tell pixels from other coordinates.
+
+    Raises:
+        UserError: an operator is not known.
+    """
+    return _Mender(options, images) if operators(options) else Mended
+
+
+class _Mender:
+    def __init__(self, options: RowsSource, images: Path) -> None:
+        self._given = options, images
+        self._table, self._facts = operators(options), Facts(sizes_in(images))
+
+    def __reduce__(self) -> tuple[type["_Mender"], tuple[RowsSource, Path]]:
+        return _Mender, self._given
+
+    def __call__(self, row: object) -> Mended:
+        if not isinstance(row, dict):
+            return Mended(row)
+        found = repaired(in_texts(row), self._table, self._facts)
+        if not found.changes:
+            return Mended(row, (), found.flags)
+        used = {change.op: change.version for change in found.changes}
+        steps = tuple(
+            LineageStep(f"repair.{name}", version, hash_json({})) for name, version in used.items()
+        )
+        return Mended(found.row, steps, found.flags)
+
+
+def in_texts(row: Row) -> Row:
+    """A row whose turns are lists of parts, with texts and tags instead: what operators read.
+
+    The row itself where texts would say something else: a tag that somebody wrote as a text.
+    """
+    turns = row.get(KEY)
+    if not isinstance(turns, list) or not any(_in_parts(turn) for turn in turns):
+        return row
+    new = {**row, KEY: [_joined(turn) if _in_parts(turn) else turn for turn in turns]}
+    try:
+        return new if _said(new) == _said(row) else row
+    except RowFault:
+        return row
+
+
+def _in_parts(turn: object) -> bool:
+    return isinstance(turn, dict) and isinstance(turn.get("value"), list)
+
+
+def _joined(turn: Row) -> Row:
+    parts = [part for part in turn["value"] if isinstance(part, dict)]
+    return {**turn, "value": "".join(part.get("text") or TAG for part in parts)}
+
+
+def _said(row: Row) -> list[object]:
+    """What a row says, without the line breaks beside a picture, which belong to its tag."""
+    return [
+        (
+            replace(turn, content=()),
+            [(one.image, text) for one in turn.content if (text := (one.text or TAG).strip())],
+        )
+        for turn in parse_row(row).messages
+    ]
+
+
+def sizes_in(folder: Path) -> Callable[[str], tuple[int, int] | None]:
+    """Sizes of the pictures in a folder, in pixels; None for what is no picture in it."""
+    from PIL import Image
+
+    root = folder.resolve()
+
+    @lru_cache(maxsize=_KEPT)
+    def size(name: str) -> tuple[int, int] | None:
+        try:
+            path = (root / name).resolve()
+            if not path.is_relative_to(root) or not path.is_file():  # a pipe would be waited for
+                return None
+            with Image.open(path) as picture:
+                turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+                width, height = picture.size
+        except (OSError, ValueError, RuntimeError, SyntaxError, Image.DecompressionBombError):
+            return None
+        return (height, width) if turned else (width, height)
+
+    return size

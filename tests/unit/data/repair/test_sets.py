@@ -1,0 +1,88 @@
+"""What only shows among rows: contradictions, and the order of operators."""
+
+from itertools import permutations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.data.repair.rows import COUNT, PICK, THINK, WORD, but, row
+from tests.unit.data.repair.test_left_alone import ROWS
+
+from pellucid.data.repair import REPAIRS, contradictions, repair
+
+OTHER = but(COUNT, None, "5", answer={"kind": "number", "gold": "5"})
+
+
+def test_two_answers_to_one_question_are_flagged_in_both_rows() -> None:
+    rows = [WORD, COUNT, THINK, OTHER, COUNT]
+    found = contradictions(iter(rows))
+    assert [number for number, _ in found] == [1, 3, 4]
+    assert all(flag.op == "contradictions" and "2 answers" in flag.reason for _, flag in found)
+    assert "row 3" in found[0][1].reason or "row 4" in found[0][1].reason
+
+
+def test_the_same_answer_is_none_however_it_is_spelt() -> None:
+    said = row("<image>\nhow many bars are there?", " 4. ")
+    assert contradictions([COUNT, COUNT, said]) == []
+
+
+def test_another_picture_and_another_turn_before_are_another_question() -> None:
+    assert contradictions([COUNT, {**OTHER, "image": "b.png"}]) == []
+    one = row("<image>\nWhat is ant?", "3", "And bee?", "9")
+    two = row("<image>\nWhat is cow?", "4", "And bee?", "7")
+    assert contradictions([one, two]) == []
+
+
+def test_options_in_another_order_are_compared_by_their_text() -> None:
+    listed = "<image>\nWhich bar is tallest?\n{}\n{}"
+    one = row(listed.format("A. ant", "B. bee"), "B", answer={"kind": "choice", "gold": "B"})
+    two = row(listed.format("A. bee", "B. ant"), "A", answer={"kind": "choice", "gold": "A"})
+    assert contradictions([one, two]) == []
+    wrong = but(PICK, None, "A", answer={"kind": "choice", "gold": "A"})
+    assert [number for number, _ in contradictions([PICK, wrong])] == [0, 1]
+
+
+def test_two_captions_are_no_contradiction() -> None:
+    asked = "<image>\nDescribe it."
+    one = row(asked, "The chart shows four bars, of which the blue one is tallest.")
+    two = row(asked, "A bar chart of four colours with a blue bar that is taller than the rest.")
+    assert contradictions([one, two]) == []
+    short = [row(asked, "a cup"), row(asked, "a dog")]
+    assert len(contradictions(short)) == 2
+
+
+def test_rows_that_are_none_are_passed_over() -> None:
+    assert contradictions([None, 3, {}, {"conversations": []}, {"conversations": "x"}]) == []
+
+
+CHECKS = [name for name, operator in REPAIRS.items() if operator.kind == "check"]
+
+
+def test_the_table_names_each_operator_by_its_own_name() -> None:
+    assert all(operator.name == name for name, operator in REPAIRS.items())
+    assert all(operator.version >= 1 and operator.about for operator in REPAIRS.values())
+    last_mend = max(i for i, one in enumerate(REPAIRS.values()) if one.kind == "mend")
+    assert last_mend < min(i for i, one in enumerate(REPAIRS.values()) if one.kind == "check")
+
+
+@settings(max_examples=150, deadline=None)
+@given(ROWS)
+def test_a_check_changes_nothing_and_an_operator_alone_comes_to_rest(given_row: dict) -> None:
+    assert repair(given_row, only=CHECKS).changes == ()
+    for name in REPAIRS:
+        once = repair(given_row, only=(name,))
+        assert repair(once.row, only=(name,)).row == once.row
+
+
+FREE = ("mojibake", "hidden_characters", "role_names", "field_types")
+"""They act on different things: the order in which they are applied alone must not matter."""
+
+
+@settings(max_examples=60, deadline=None)
+@given(ROWS, st.sampled_from(list(permutations(FREE))))
+def test_free_operators_give_the_same_in_any_order(given_row: dict, order: tuple) -> None:
+    row_, expected = given_row, given_row
+    for name in order:
+        row_ = repair(row_, only=(name,)).row
+    for name in FREE:
+        expected = repair(expected, only=(name,)).row
+    assert repair(row_).row == repair(expected).row
