@@ -1,0 +1,1 @@
+"""Duplicates: of pictures, of texts, and of questions about pictures; as label columns."""

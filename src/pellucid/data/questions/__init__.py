@@ -1,0 +1,1 @@
+"""Whether two questions ask for the same thing, in whatever words. English."""
