@@ -9,7 +9,7 @@ import pytest
 from pellucid import store
 from pellucid.base.errors import UserError
 from pellucid.data.mix import BEYOND, OVERLAP, build_mix
-from pellucid.recipe.data import Mix, Take
+from pellucid.recipe.mix import Mix, Take
 from pellucid.schema.record import Answer, Source, assistant, make_record, user
 from pellucid.store import Store, Writer, read_mix
 
