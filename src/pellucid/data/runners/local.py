@@ -1,0 +1,164 @@
+"""A pool of processes on this machine; with one worker, this process.
+
+Processes come from `base/processes.py`. They end when this one does, also when it is killed.
+"""
+
+import gc
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import parent_process
+from threading import Thread
+from typing import TypeVar
+
+from pellucid.base.errors import Problem, UserError
+from pellucid.base.processes import context
+from pellucid.data.ops.base import Resources
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_AHEAD = 2
+"""Tasks for each worker that wait or are done and not yet taken: all that a stream holds."""
+
+
+def run(
+    work: Callable[[T], R], tasks: Sequence[T], workers: int, resources: Resources
+) -> Iterator[R]:
+    """As `base.Runner`; a result is yielded as soon as it is there."""
+    if workers <= 1 or len(tasks) <= 1:
+        for task in tasks:
+            yield work(task)
+        return
+    pool = _kept.pool(workers) or _pool(min(workers, len(tasks)))
+    futures = [pool.submit(work, task) for task in tasks]
+    try:
+        for future in as_completed(futures):
+            yield future.result()
+    except BrokenProcessPool:
+        raise _lost(workers) from None
+    finally:
+        for future in futures:
+            future.cancel()
+        if not _kept.holds(pool):
+            pool.shutdown(cancel_futures=True)
+
+
+class _Kept:
+    """The pool that stays from one call of `run` to the next, inside `kept`."""
+
+    def __init__(self) -> None:
+        self._inside, self._workers = 0, 0
+        self._held: ProcessPoolExecutor | None = None
+
+    def pool(self, workers: int) -> ProcessPoolExecutor | None:
+        """The pool of so many workers; none outside `kept`."""
+        if not self._inside:
+            return None
+        if self._held is None or self._workers != workers:
+            self.end()
+            self._held, self._workers = _pool(workers), workers
+        return self._held
+
+    def holds(self, pool: ProcessPoolExecutor) -> bool:
+        """Whether the pool stays."""
+        return self._held is pool
+
+    def end(self) -> None:
+        """End its processes."""
+        held, self._held = self._held, None
+        if held is not None:
+            held.shutdown(cancel_futures=True)
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        self._inside += 1
+        try:
+            yield
+        finally:
+            self._inside -= 1
+            if not self._inside:
+                self.end()
+
+
+kept = _kept = _Kept()
+"""`with kept():` processes that `run` starts inside stay for its next call, until the block ends.
+
+Starting one takes as long as comparing a hundred pictures.
+"""
+
+
+class Stream:
+    """Work on tasks that come one by one, in their order; the processes stay for the next stream.
+
+    The first tasks of all are done here, so that little work starts no process.
+    """
+
+    def __init__(self, workers: int, here: int) -> None:
+        """
+        Args:
+            workers: processes; with one, all is done here.
+            here: tasks, over all streams, that are done before a process is started.
+        """
+        self._workers, self._here = workers, here
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> "Stream":
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def map(self, work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
+        """What `work` gives for each task, in order; few tasks are held at a time.
+
+        Raises:
+            UserError: a process was killed.
+        """
+        waiting = deque[Future[R]]()
+        try:
+            for task in tasks:
+                if self._workers <= 1 or self._here > 0:
+                    self._here -= 1
+                    yield work(task)
+                    continue
+                self._pool = self._pool or _pool(self._workers)
+                waiting.append(self._pool.submit(work, task))
+                if len(waiting) >= _AHEAD * self._workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BrokenProcessPool:
+            raise _lost(self._workers) from None
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, context("pellucid.data"), _start)
+
+
+def _start() -> None:
+    """What a process of a pool does first.
+
+    It ends with its parent: one that is killed tells nobody, and its processes would wait for work
+    for ever. What it has imported stays, so the collector need not look at it again and again.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    parent = parent_process()
+    assert parent is not None, "only processes of a pool call this"
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
+
+
+def _lost(workers: int) -> UserError:
+    fix = "give fewer --workers; what is finished is kept, run it again to go on"
+    rule = "lost a process, which the system may have ended for want of memory"
+    return UserError(Problem("--workers", workers, rule, fix))
