@@ -14,12 +14,14 @@ from pellucid.model.vision import STRATEGIES, patchify
 from pellucid.model.vision.stitch import stitch, stitched_tokens
 from pellucid.prompt.plan import PLANNERS, plan
 from pellucid.prompt.plan.crops import origins
+from pellucid.prompt.plan.own import load
 from pellucid.recipe.model import (
     DynamicImages,
     DynamicS2Images,
     ImageOptions,
     MultiCropImages,
     MultiCropS2Images,
+    PythonImages,
     Qwen2VlImages,
     S2Images,
     Siglip2Images,
@@ -27,6 +29,16 @@ from pellucid.recipe.model import (
 
 QUICK = settings(deadline=None, max_examples=40, derandomize=True)
 PATCH = 8
+
+
+def three_parts(width: int, height: int, patch_px: int) -> list[tuple[object, object]]:
+    """A strategy of a user's: the picture, its upper left quarter, and its last column."""
+    sizes = [(3 * patch_px, 2 * patch_px), (patch_px, patch_px), (patch_px, 4 * patch_px)]
+    quarter = (0, 0, (width + 1) // 2, (height + 1) // 2)
+    boxes = [(0, 0, width, height), quarter, (width - 1, 0, width, height)]
+    return list(zip(boxes, sizes, strict=True))
+
+
 HALF = (0.5, 0.5, 0.5)
 OPTIONS = {
     "dynamic": DynamicImages(min_patches=6, max_patches=40),
@@ -36,6 +48,7 @@ OPTIONS = {
     "dynamic_s2": DynamicS2Images(tile_px=16, scales_px=(16, 32), max_tokens=27),
     "multi_crop_s2": MultiCropS2Images(crop_px=50, tile_px=16, scales_px=(32, 64), max_tokens=50),
     "qwen2_vl": Qwen2VlImages(min_pixels=600, max_pixels=3100, mean=HALF, std=HALF),
+    "python": load(PythonImages(path=f"{__file__}:three_parts", max_tokens=24)),
 }
 SEVERAL = sorted(kind for kind, options in OPTIONS.items() if options.scales > 1)
 kinds = pytest.mark.parametrize("kind", sorted(OPTIONS))
@@ -70,6 +83,30 @@ def test_what_is_promised_is_made(kind: str, width: int, height: int) -> None:
         assert sum(stitched_tokens(views, options.scales, options.merged)) == len(made)
     made = made.unflatten(0, (-1, options.patches_per_token))[:, 0]
     assert made.shape == (planned.tokens, options.scales * 3 * PATCH**2)
+
+
+TABLE_1 = {
+    "dynamic S2": (DynamicS2Images(), 3096),
+    "multi-crop": (MultiCropImages(), 3096),
+    "multi-crop with S2": (MultiCropS2Images(), 2048),
+    "dynamic, 2,048": (DynamicImages(min_patches=256, max_patches=2048), 2048),
+    "dynamic, 3,600": (DynamicImages(min_patches=256, max_patches=3600), 3600),
+}
+
+
+@pytest.mark.parametrize("row", TABLE_1)
+@settings(deadline=None, max_examples=6, derandomize=True)
+@given(width=st.integers(1, 3000), height=st.integers(1, 3000))
+def test_the_rows_of_table_1_keep_their_budgets(row: str, width: int, height: int) -> None:
+    """At their own sizes: tokens promised are features made, and no more than the report's."""
+    options, most = TABLE_1[row]
+    planned = plan(options, 16, width, height)
+    patches = patchify(options, 16, noise(width, height), planned)
+    made, views = torch.from_numpy(patches[:, :3]), torch.tensor(planned.grids(options.scales))
+    if options.scales > 1:
+        made = stitch(made, views, options.scales, options.merged)
+    assert 1 <= len(made) == planned.tokens <= options.most_tokens(16) <= most
+    assert patches.shape == (planned.patches, 768)
 
 
 def sloped(width: int, height: int) -> Image.Image:

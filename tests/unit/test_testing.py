@@ -116,3 +116,71 @@ def test_the_shipped_rewards_pass_their_own_contract() -> None:
     options = Rewards(overlong=Overlong(buffer_tokens=8))
     for name in sorted(set(TERMS) - {"overlong", "length"}):
         testing.check_reward(lambda r, e, n=name: TERMS[n](r, e, options).value)
+
+
+def wide(record, images):
+    return {"wide": images[0].width > images[0].height, "of": len(images)} if images else None
+
+
+def golds(record, most=3):
+    if record.answer is not None:
+        yield {"question": "What is it?", "answer": {"kind": "text", "gold": record.answer.gold}}
+
+
+def whole(width, height, patch_px, side=4):
+    return [((0, 0, width, height), (side * patch_px, side * patch_px))]
+
+
+def test_sound_operators_tasks_and_strategies_pass() -> None:
+    testing.check_op(wide, gives={"wide": "flag", "of": "number"})
+    assert testing.check_task(golds) == 10, "of eleven records one has no gold"
+    tokens = testing.check_images(whole, max_tokens=16)
+    assert set(tokens.values()) == {16} and (1, 8192) in tokens
+
+
+@pytest.mark.parametrize(
+    ("check", "says"),
+    [
+        (lambda: testing.check_op(wide), "a picture: columns that were not declared"),
+        (lambda: testing.check_op(lambda r, i: i[0].width), "no picture: raised IndexError"),
+        (lambda: testing.check_op(lambda r, i: "x"), "value='x', wanted a finite number"),
+        (
+            lambda: testing.check_op(lambda r, i, seen=[]: seen.append(1) or len(seen)),
+            "a picture: {'value': 1.0}, and {'value': 2.0} when asked again",
+        ),
+        (lambda: testing.check_task(lambda r: r.answer.gold), "no gold: raised AttributeError"),
+        (lambda: testing.check_task(lambda r: [{"question": ""}]), "gave question='', wanted"),
+        (
+            lambda: testing.check_images(whole, max_tokens=15),
+            "1x1: 16 patches, more than max_tokens=15",
+        ),
+        (
+            lambda: testing.check_images(
+                lambda w, h, p: [((0, 0, w, h), (w // p * p, h // p * p))], max_tokens=10**6
+            ),
+            "1x1: the size .0, 0., wanted whole patches of 16 pixels",
+        ),
+        (
+            lambda: testing.check_images(
+                lambda w, h, p, seen=[]: seen.append(1) or whole(w, h, p, 1 + len(seen) % 2),
+                max_tokens=9,
+            ),
+            "other parts when asked again",
+        ),
+    ],
+)
+def test_what_a_run_would_refuse_is_listed(check, says: str) -> None:
+    with pytest.raises(AssertionError, match=says):
+        check()
+
+
+def test_the_records_of_a_store_are_looked_at(tmp_path: Path) -> None:
+    from tests.unit.eval.conftest import COUNT, build_store
+
+    build_store(tmp_path / "store")
+    assert testing.check_task(golds, store=tmp_path / "store") == COUNT
+    with pytest.raises(AssertionError, match="it asks nothing; a run refuses"):
+        testing.check_task(lambda r: None, store=tmp_path / "store")
+    testing.check_op(lambda r, i: len(i), store=tmp_path / "store")
+    with pytest.raises(AssertionError, match="record [0-9a-f]+: raised ZeroDivisionError"):
+        testing.check_op(lambda r, i: 1 / 0, store=tmp_path / "store")

@@ -44,7 +44,7 @@ def measure_latency(
     chosen = timed_items(items, options.latency_items, options.seed)
     rows: list[Row] = []
     for warm, (task, item) in enumerate([*chosen[:1], *chosen]):
-        store = stores[options.store_tasks[task].source]
+        store = stores[options.asking[task].source]
         for mode in options.modes_of(task):
             request = item.request(store, mode, options.max_new_tokens, options.seed)
             start = time.perf_counter()

@@ -19,9 +19,10 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from pellucid.base.hashing import canonical_json, hash_json
+from pellucid.base.interval import Interval, wilson
 from pellucid.base.seeds import derive
 from pellucid.eval.rows import Row
-from pellucid.eval.stats import Interval, bootstrap_mean, effective_n, wilson
+from pellucid.eval.stats import bootstrap_mean, effective_n
 from pellucid.schema.report import Metric
 
 

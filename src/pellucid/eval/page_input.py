@@ -64,6 +64,8 @@ class Sample:
     """How the rollout ended: answered, truncated, malformed, failed."""
     right: bool | None
     """None when unscored."""
+    written: str
+    """Everything generated, control tokens spelt out; shown where it came to no answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ leaves both without a value: a mean over the others would be another number.
 
 from collections.abc import Iterable, Iterator
 
+from pellucid.base.interval import Interval
 from pellucid.eval.metrics import MEASURES, Cell, mean_interval, measured
-from pellucid.eval.stats import Interval, bootstrap_mean_of_means
+from pellucid.eval.stats import bootstrap_mean_of_means
 from pellucid.schema.report import Metric
 
 ACCURACY = MEASURES["accuracy"]

@@ -16,10 +16,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pellucid.base.hashing import canonical_json
+from pellucid.base.interval import Interval
 from pellucid.base.seeds import derive
 from pellucid.eval.pairs import METHOD, Pairs, of_pairs
 from pellucid.eval.rows import Row, select
-from pellucid.eval.stats import Interval, bootstrap_mean, bootstrap_ratio
+from pellucid.eval.stats import bootstrap_mean, bootstrap_ratio
 from pellucid.schema.report import Metric
 
 TABLES = {"probe": "probe.parquet", "pass_rate": "pass_rates.parquet"}

@@ -25,6 +25,7 @@ from pellucid.eval.rows import (
 )
 from pellucid.recipe.eval import EvalOptions
 from pellucid.schema.evidence import Evidence
+from pellucid.schema.record import Answer
 from pellucid.schema.report import Report
 from pellucid.score import Checked, scorer_for
 from pellucid.store import Store
@@ -53,7 +54,7 @@ def rescore(
         head = (folder / HEAD).read_bytes()
         options = EvalOptions.model_validate(json.loads(head)["options"])
         scorers = dict(own or {})
-        for name, task in options.store_tasks.items():
+        for name, task in options.asking.items():
             if task.scorer and name not in scorers:
                 field, rule = f"eval.tasks.{name}.scorer", "is not given"
                 raise UserError(Problem(field, task.scorer.path, rule, "hand it over in `own`"))
@@ -70,11 +71,14 @@ def _again(
     stores: Mapping[str, Store],
     own: Mapping[str, Checked],
 ) -> Row:
-    source = pick(options.store_tasks, row["task"], "eval.tasks").source
+    source = pick(options.asking, row["task"], "eval.tasks").source
     record = pick(stores, source, f"eval.tasks.{row['task']}.source").get(row["record"])
-    assert record.answer is not None, "an item has a gold answer"
-    evidence = Evidence(record.answer, record.evidence, options.max_new_tokens)
-    scorer = own.get(row["task"]) or scorer_for(record.answer)[1]
+    gold = record.answer
+    if made := row.get("made"):
+        gold = Answer(made["kind"], row["gold"], tuple(made["aliases"]), made["tolerance"])
+    assert gold is not None, "an item has a gold answer"
+    evidence = Evidence(gold, record.evidence, options.max_new_tokens)
+    scorer = own.get(row["task"]) or scorer_for(gold)[1]
     rollout = rollout_of(row)
     majority = score_guess(scorer, rollout, row["guess"], evidence)
     return {**row, "majority": majority, **score_columns(scorer(rollout, evidence))}

@@ -49,6 +49,7 @@ def make_row(task: str, item: Item, rollout: Rollout, max_new_tokens: int) -> Ro
     evidence = item.evidence(max_new_tokens)
     score = item.scorer(rollout, evidence)
     return {
+        **({} if item.made is None else {"made": dict(item.made)}),
         "task": task,
         "item": item.id,
         "record": record.id,

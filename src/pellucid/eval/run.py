@@ -79,7 +79,7 @@ def evaluate(
             another evaluation.
     """
     check_names(options, checkpoint)
-    items = {task: items_of(options, stores, task) for task in sorted(options.store_tasks)}
+    items = {task: items_of(options, stores, task) for task in sorted(options.asking)}
     head = {
         "version": VERSION,
         "checkpoint": checkpoint,
@@ -118,11 +118,12 @@ def check_names(options: EvalOptions, checkpoint: str = "final") -> None:
 
 
 def _told(options: EvalOptions) -> dict[str, Any]:
-    """The options; of a scorer's path only what does not depend on where it lies."""
+    """The options; of the paths of code only what does not depend on where it lies."""
     told = options.model_dump(mode="json")
     for task in told["tasks"].values():
-        if task.get("scorer"):
-            task["scorer"]["path"] = Path(task["scorer"]["path"]).name
+        for own in (task, task.get("scorer") or {}):
+            if "path" in own:
+                own["path"] = Path(own["path"]).name
     return told
 
 
@@ -176,7 +177,7 @@ def _requests(work: Work, chunks: Iterable[Chunk]) -> Iterator[Request]:
     """What the generator is asked; pictures are read when it takes the request."""
     options = work.options
     for chunk in chunks:
-        store = work.stores[options.store_tasks[chunk.task].source]
+        store = work.stores[options.asking[chunk.task].source]
         for item in chunk.items:
             yield item.request(store, chunk.mode, options.max_new_tokens, options.seed)
 

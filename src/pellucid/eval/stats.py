@@ -2,47 +2,24 @@
 
 Items that share a picture are not independent. So shares use the effective number of items, and all
 else resamples whole clusters. All intervals are two-sided with 95 %.
+Wilson's interval is in `base/interval.py`, which the data room uses as well.
 
 Leaves out on purpose: p-values and tests. An interval of a difference says more.
 """
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-Z95 = 1.959963984540054
-"""The 97.5 % quantile of the normal distribution."""
+from pellucid.base.interval import Interval
 
 RESAMPLES = 1000
 """Draws of a bootstrap."""
 
 _CELLS = 2_000_000
 """Numbers that a bootstrap holds at once; only memory depends on it."""
-
-
-class Interval(NamedTuple):
-    """Bounds of a 95 % interval."""
-
-    low: float
-    high: float
-
-
-def wilson(share: float, n: float) -> Interval:
-    """Wilson's score interval of a share (Wilson 1927, doi:10.1080/01621459.1927.10502953).
-
-    Args:
-        share: in [0, 1].
-        n: number of items, or their effective number; above 0.
-    """
-    assert 0 <= share <= 1 and n > 0, f"share {share} of {n}"
-    square = Z95 * Z95
-    middle = (share + square / (2 * n)) / (1 + square / n)
-    half = Z95 / (1 + square / n) * math.sqrt(share * (1 - share) / n + square / (4 * n * n))
-    # The bounds reach 0 and 1 exactly for those shares; rounding must not lose them.
-    return Interval(max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half)))
 
 
 def clopper_pearson_upper(events: int, n: int, confidence: float = 0.975) -> float:

@@ -1,7 +1,7 @@
 """Tensors in a safetensors file: written whole, readable by whoever may read its folder.
 
 The library makes files that only their owner can read, and hides what the disk refused in an error
-of its own; both are put right here, for final weights and training checkpoints alike.
+of its own; both are put right here.
 """
 
 import os

@@ -11,11 +11,13 @@ from typing import TypedDict, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from pellucid.base.errors import Problem, UserError, boundary
+from pellucid.base.own import shipped_code, source_by_hash
 from pellucid.base.paths import write_bytes, write_json, write_text
 from pellucid.prompt.format import ChatFormat
+from pellucid.prompt.plan.own import FILE as STRATEGY
 from pellucid.prompt.template import chat_template
 from pellucid.prompt.tokenizer import Tokenizer
-from pellucid.recipe.model import ImageOptions
+from pellucid.recipe.model import ImageOptions, PythonImages
 
 TOKENIZER = "tokenizer.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
@@ -23,7 +25,7 @@ TEMPLATE = "chat_template.jinja"
 IMAGE_PROCESSOR = "preprocessor_config.json"
 PROCESSOR = "processor_config.json"
 FILES = (TEMPLATE, IMAGE_PROCESSOR, PROCESSOR, TOKENIZER, TOKENIZER_CONFIG)
-"""Everything that `write` leaves in a folder."""
+"""Everything that `write` leaves in a folder; beside it a strategy of the user's own."""
 
 IMAGE_PROCESSOR_CLASS = "PellucidImageProcessor"
 """Class of `model/hf_processor` that transformers makes from `preprocessor_config.json`."""
@@ -61,10 +63,14 @@ def read(folder: Path) -> Parts:
 
     Raises:
         DiskError: a file is missing.
-        UserError: a file is damaged; names the file and the field.
+        UserError: a file is damaged; names the file and the field. Or the image strategy is code
+            that is not trusted (`base.own.shipped_code`).
     """
     processor = _read(folder / PROCESSOR, _Processor)
     images = _read(folder / IMAGE_PROCESSOR, _ImageProcessor)
+    if isinstance(images.images, PythonImages):
+        own = images.images
+        shipped_code("image strategy", f"{folder / STRATEGY}:{own.function}", own.sha256)
     return {
         "tokenizer": Tokenizer.load(folder / TOKENIZER),
         "format": processor.format,
@@ -92,6 +98,8 @@ def write(
     template = chat_template(format, tokenizer.controls, system, keep_thinking)
     with boundary("writing the conversation format"):
         write_bytes(folder / TOKENIZER, tokenizer.source)
+        if isinstance(images, PythonImages):
+            write_bytes(folder / STRATEGY, source_by_hash(images.sha256))
         write_json(folder / TOKENIZER_CONFIG, _tokenizer_config(format))
         write_text(folder / TEMPLATE, template)
         write_json(

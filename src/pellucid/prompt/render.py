@@ -17,6 +17,7 @@ from pellucid.prompt import folder as files
 from pellucid.prompt.format import PELLUCID, PHI4, ChatFormat
 from pellucid.prompt.parse import Parsed, parse
 from pellucid.prompt.plan import plan
+from pellucid.prompt.plan.own import load as load_own
 from pellucid.prompt.rendered import SYSTEM_TURN, Rendered
 from pellucid.prompt.strips import unstripped
 from pellucid.prompt.tape import Tape
@@ -27,6 +28,7 @@ from pellucid.recipe.model import (
     DynamicImages,
     ImageOptions,
     Lead,
+    PythonImages,
     Qwen2VlImages,
 )
 from pellucid.schema.record import Mode, Record, Role, Turn
@@ -99,7 +101,8 @@ class Renderer:
 
         Raises:
             DiskError: the tokenizer file cannot be read.
-            UserError: it is no tokenizer, or lacks a control string.
+            UserError: it is no tokenizer, or lacks a control string; an image strategy of the
+                user's own is not there.
         """
         prompt = options.prompt
         named = resolve(prompt.tokenizer) if beside is None else beside / files.TOKENIZER
@@ -107,8 +110,11 @@ class Renderer:
         if prompt.format == "phi4":
             tokenizer, strips = unstripped(tokenizer)
             format, system = strips.format(PHI4), strips.within(system)
+        images = options.images
+        if isinstance(images, PythonImages):
+            images = load_own(images)
         return cls(
-            tokenizer, replace(format, lead=prompt.lead), options.images, options.vision.patch_px,
+            tokenizer, replace(format, lead=prompt.lead), images, options.vision.patch_px,
             system, prompt.keep_thinking,
         )  # fmt: skip
 

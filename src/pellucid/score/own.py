@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pellucid.base.errors import Problem, UserError
-from pellucid.base.own import own_code, share, takes
+from pellucid.base.own import FAILS, own_code, share, takes
 from pellucid.schema.record import Answer
 from pellucid.score.base import AnswerScorer, Checked, Judgement
 
@@ -61,7 +61,7 @@ def _call(
     """What the function says of an answer, and what is wrong with that; empty when nothing is."""
     try:
         said = function(text, gold, **options)
-    except Exception as error:  # noqa: BLE001 - the user's code may raise anything
+    except FAILS as error:
         return None, f"raised {type(error).__name__}: {error}"[:300]
     try:
         return share(said), ""

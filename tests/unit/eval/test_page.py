@@ -33,6 +33,9 @@ from pellucid.schema.verdict import CheckResult, Verdict
 
 HOSTILE = '<script>alert("x")</script> & <img src=http://evil.example/x.png> "quoted" \u202e\x07'
 
+CUT = "<nothink>Bar A reaches 12 and bar B"
+"""What a model had written when it reached its limit."""
+
 
 def picture(width: int = 120, height: int = 80, kind: str = "PNG") -> bytes:
     image = Image.new("RGB", (width, height), "white")
@@ -109,6 +112,7 @@ def run_input() -> PageInput:
             gold="21",
             outcome="truncated" if index == 5 else "answered",
             right=None if index == 7 else index % 2 == 0,
+            written=CUT if index == 5 else "<nothink>21",
         )
         for index in range(12)
     ]
@@ -380,7 +384,9 @@ def test_samples_show_question_thinking_answer_and_gold(whole: Any) -> None:
     assert page.text.count("12 + 9 = 21.") == 4
     badges = re.findall(r"\b(right|wrong|unscored)\b", page.text.split("12 samples")[1])
     assert badges.count("right") >= 6 and badges.count("wrong") >= 5
-    assert "none (truncated)" in page.text
+    assert f"{CUT}… cut off here" in page.text
+    assert "none (truncated)" in page.text and page.text.count("cut off here") == 1
+    assert "<nothink>21" not in page.text, "an answer stands without its control tokens"
     assert len(tree["samples"]) == 12 and tree["samples"][5]["answer"] is None
     assert all(len(sample["images"][0]) == 64 for sample in tree["samples"])
 
@@ -396,6 +402,20 @@ def test_texts_of_models_and_data_are_escaped(tmp_path: Path) -> None:
     assert not any("evil" in str(told.get("src")) for tag, told in page.tags if tag == "img")
     assert page.text.count('<script>alert("x")</script>') == 7
     assert tree["samples"][0]["question"] == HOSTILE
+
+
+@pytest.mark.parametrize("outcome", ["truncated", "malformed", "failed"])
+def test_what_came_to_no_answer_is_shown_as_it_was_written(outcome: str, tmp_path: Path) -> None:
+    """Once, with its thinking in it, and marked as cut only where it was."""
+    (one, *_), text = run_input().samples, f"<think>Twelve and {HOSTILE}"
+    said = {"answer": None, "outcome": outcome, "thinking": f"Twelve and {HOSTILE}"}
+    page, _ = rendered(replace(bare(), samples=[replace(one, **said, written=text)]), tmp_path)
+    assert page.text.count(text) == page.text.count("Twelve and ") == 1
+    for mark in ("Written, cut off at the limit", "cut off here"):
+        assert (mark in page.text) == (outcome == "truncated"), "at its head and at its end"
+    assert f"none ({outcome})" in page.text and "script" not in {tag for tag, _ in page.tags}
+    page, _ = rendered(replace(bare(), samples=[replace(one, **said, written="")]), tmp_path)
+    assert "Written" not in page.text and f"none ({outcome})" in page.text
 
 
 def test_large_and_odd_pictures_are_shown_small(tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 import pytest
 
+from pellucid.base.interval import wilson
 from pellucid.eval.metrics import cells
 from pellucid.eval.pairs import difference
 from pellucid.eval.pools import pool_metrics
 from pellucid.eval.report import load_report
 from pellucid.eval.rows import load_rows, select
 from pellucid.eval.run import evaluate
-from pellucid.eval.stats import bootstrap_mean_of_means, wilson
+from pellucid.eval.stats import bootstrap_mean_of_means
 from pellucid.recipe.eval import PoolTask, StoreTask
 
 

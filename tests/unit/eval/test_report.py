@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pellucid.base.interval import wilson
 from pellucid.eval.metrics import MEASURES, cells, row_metrics
 from pellucid.eval.modes import mode_metrics
 from pellucid.eval.report import build_report, load_report
 from pellucid.eval.rescore import rescore
 from pellucid.eval.rows import load_rows, part_paths, read_lines, select, write_lines
 from pellucid.eval.run import evaluate
-from pellucid.eval.stats import wilson
 from pellucid.score import scorer_hash
 
 

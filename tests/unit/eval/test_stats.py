@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pellucid.base.interval import wilson
 from pellucid.eval.stats import (
     bootstrap_mean,
     bootstrap_quantile,
@@ -15,7 +16,6 @@ from pellucid.eval.stats import (
     clustered_se,
     effective_n,
     quantile,
-    wilson,
 )
 
 

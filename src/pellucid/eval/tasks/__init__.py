@@ -6,14 +6,14 @@ A pool is no such task: it asks nothing, and its metrics are made of the rows of
 from collections.abc import Mapping
 
 from pellucid.base.lookup import pick
-from pellucid.eval.tasks import store
-from pellucid.eval.tasks.base import Item, Items
+from pellucid.eval.tasks import python, store
+from pellucid.eval.tasks.base import Item, Items, own_of
 from pellucid.recipe.eval import EvalOptions
 from pellucid.store import Store
 
-__all__ = ["TASKS", "Item", "items_of"]
+__all__ = ["TASKS", "Item", "items_of", "own_of"]
 
-TASKS: Mapping[str, Items] = {"store": store.items}
+TASKS: Mapping[str, Items] = {"store": store.items, "python": python.items}
 
 
 def items_of(options: EvalOptions, stores: Mapping[str, Store], task: str) -> list[Item]:
@@ -27,6 +27,6 @@ def items_of(options: EvalOptions, stores: Mapping[str, Store], task: str) -> li
     Raises:
         UserError: the task or its source is unknown, it has no items, or no scorer checks them.
     """
-    told = pick(options.store_tasks, task, "eval.tasks")
+    told = pick(options.asking, task, "eval.tasks")
     opened = pick(stores, told.source, f"eval.tasks.{task}.source")
-    return TASKS[told.kind](task, told, opened, options.seed)
+    return pick(TASKS, told.kind, f"eval.tasks.{task}.kind")(task, told, opened, options.seed)

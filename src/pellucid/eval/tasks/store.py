@@ -8,17 +8,15 @@ Each item knows the majority answer: the most frequent gold of the same record t
 source's training records.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 
 from pellucid.base.errors import Problem, UserError
-from pellucid.base.seeds import derive
-from pellucid.eval.tasks.base import Item
+from pellucid.eval.tasks.base import Item, check_kinds, drawn, most_frequent, own_of
 from pellucid.recipe.eval import StoreTask
-from pellucid.schema.record import Answer, ImageRef, Part, Record, Split, Turn
-from pellucid.score import KINDS, Checked, own_scorer, scorer_for
+from pellucid.schema.record import ImageRef, Part, Record, Split, Turn
+from pellucid.score import Checked, scorer_for
 from pellucid.store import Store
 
 
@@ -36,16 +34,13 @@ def items(name: str, options: StoreTask, store: Store, seed: int) -> list[Item]:
             not there.
     """
     records = _with_golds(store, options.split, tuple(options.tasks))
-    _refuse(name, options, records)
-    guesses = majorities(store)
-    own = own_of(name, options, [one.answer for one in records if one.answer])
-    chosen = [_item(name, options, record, guesses, own) for record in records]
-    if options.limit is None:
-        return chosen
-    # By record, so that tasks over one source ask the same: blank pictures beside real ones.
-    drawn = sorted(chosen, key=lambda item: derive(seed, "limit", item.record.id))[: options.limit]
-    kept = {item.id for item in drawn}
-    return [item for item in chosen if item.id in kept]
+    if not records:
+        raise _nothing(name, options)
+    golds = [one.answer for one in records if one.answer]
+    check_kinds(name, options, golds)
+    guesses, own = majorities(store), own_of(name, options, golds)
+    every = [_item(name, options, record, guesses, own) for record in records]
+    return drawn(every, options.limit, seed)
 
 
 @lru_cache(maxsize=16)
@@ -55,48 +50,19 @@ def _with_golds(store: Store, split: Split, tasks: tuple[str, ...]) -> tuple[Rec
     return tuple(record for record in found if record.answer is not None)
 
 
-def _refuse(name: str, options: StoreTask, records: Sequence[Record]) -> None:
-    field = f"eval.tasks.{name}"
-    if not records:
-        of_tasks = f"task {', '.join(options.tasks)}" if options.tasks else "a gold answer"
-        rule = f"finds no {options.split} records of {options.source} with {of_tasks}"
-        fix = "choose another split, or tasks whose records have gold answers"
-        raise UserError(Problem(field, options.model_dump(exclude_defaults=True), rule, fix))
-    if options.scorer:
-        return
-    kinds = {record.answer.kind for record in records if record.answer is not None}
-    unknown = sorted(kinds - set(KINDS))
-    if unknown:
-        rule = "has answers of kinds that no scorer checks"
-        raise UserError(Problem(field, unknown, rule, "choose other tasks of the source"))
+def _nothing(name: str, options: StoreTask) -> UserError:
+    of_tasks = f"task {', '.join(options.tasks)}" if options.tasks else "a gold answer"
+    rule = f"finds no {options.split} records of {options.source} with {of_tasks}"
+    fix = "choose another split, or tasks whose records have gold answers"
+    given = options.model_dump(exclude_defaults=True)
+    return UserError(Problem(f"eval.tasks.{name}", given, rule, fix))
 
 
 def majorities(store: Store) -> dict[str, str]:
     """Record task -> its most frequent gold in the training split; ties go to the lesser text."""
-    found: dict[str, Counter[str]] = {}
-    for row in store.facts().select(["split", "task", "gold"]).to_pylist():
-        if row["split"] == "train" and row["gold"] is not None:
-            found.setdefault(row["task"], Counter())[row["gold"]] += 1
-    return {
-        task: min(counts, key=lambda gold: (-counts[gold], gold)) for task, counts in found.items()
-    }
-
-
-def own_of(task: str, options: StoreTask, golds: Iterable[Answer] = ()) -> Checked | None:
-    """The user's scorer of a task; None when answers are scored by their kind.
-
-    Args:
-        task: its name, for messages.
-        options: of the task.
-        golds: that the scorer is tried on first.
-
-    Raises:
-        UserError: there is no such file or function, it cannot be run, or fails on a gold.
-    """
-    own = options.scorer
-    if own is None:
-        return None
-    return own_scorer(f"eval.tasks.{task}.scorer", own.path, own.options, golds)
+    rows = store.facts().select(["split", "task", "gold"]).to_pylist()
+    learnt = (row for row in rows if row["split"] == "train" and row["gold"] is not None)
+    return most_frequent((row["task"], row["gold"]) for row in learnt)
 
 
 def _item(

@@ -14,6 +14,7 @@ from pellucid.base.lookup import pick
 from pellucid.model.vision.base import Patchify
 from pellucid.model.vision.multi_crop import multi_crop
 from pellucid.model.vision.one_view import one_view
+from pellucid.model.vision.own import own
 from pellucid.model.vision.s2 import dynamic_s2, multi_crop_s2, s2
 from pellucid.model.vision.squares import squares
 from pellucid.prompt.plan import Plan
@@ -29,6 +30,7 @@ STRATEGIES: dict[str, Patchify[Any]] = {
     "dynamic_s2": dynamic_s2,
     "multi_crop_s2": multi_crop_s2,
     "qwen2_vl": squares,
+    "python": own,
 }
 
 

@@ -21,7 +21,7 @@ from pellucid.base.errors import Problem, UserError, boundary
 from pellucid.base.paths import write_json
 from pellucid.model.config import PellucidConfig
 from pellucid.model.weights.base import Layout
-from pellucid.prompt.folder import TEMPLATE, TOKENIZER, TOKENIZER_CONFIG
+from pellucid.prompt.folder import IMAGE_PROCESSOR, TEMPLATE, TOKENIZER, TOKENIZER_CONFIG
 from pellucid.prompt.format import PHI4
 from pellucid.prompt.render import Renderer
 from pellucid.prompt.strips import unstripped
@@ -47,6 +47,14 @@ _REFUSED = (
     "attention_dropout", "embd_pdrop", "resid_pdrop",
 )  # fmt: skip
 """Fields that the published configuration has unset, and that would make another model."""
+_PIXELS = {
+    "do_convert_rgb": True, "do_resize": True, "do_rescale": True, "do_normalize": True,
+    "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], "rescale_factor": 1 / 255,
+    "resample": 2,
+}  # fmt: skip
+"""What the published `preprocessor_config.json` says of pixels; anything else is refused."""
+_BUDGET = {"min_num_patches": 256, "max_num_patches": 3600}
+"""Where neither file says."""
 _TOWER_SIZES = ("hidden_size", "intermediate_size", "num_attention_heads", "num_hidden_layers")
 _TOWER = "model.vision_tower.vision_tower."
 _PROJECTOR = "model.mm_projector."
@@ -114,10 +122,9 @@ def renderer(folder: Path, fields: Mapping[str, Any]) -> Renderer:
         DiskError: its tokenizer cannot be read.
         UserError: its tokenizer is no BPE over bytes, or lacks a control string.
     """
-    vision = fields.get("vision_config")
+    vision, held = fields.get("vision_config"), {**_BUDGET, **_pixels(folder)}
     numbers = {
-        "min_num_patches": fields.get("min_num_patches", 256),
-        "max_num_patches": fields.get("max_num_patches", 3600),
+        **{name: fields.get(name, held[name]) for name in _BUDGET},
         "vision_config.patch_size": (vision or {}).get("patch_size", PATCH_PX)
         if isinstance(vision, dict)
         else None,
@@ -131,6 +138,30 @@ def renderer(folder: Path, fields: Mapping[str, Any]) -> Renderer:
     images = DynamicImages(min_patches=least, max_patches=most)
     system = strips.within(_system(folder))
     return Renderer(tokenizer, strips.format(PHI4), images, patch_px, system)
+
+
+def _pixels(folder: Path) -> dict[str, Any]:
+    """The fields of the folder's `preprocessor_config.json`; none where there is no file.
+
+    Raises:
+        UserError: it is no such file, or says another rule than the one that is run.
+    """
+    path = folder / IMAGE_PROCESSOR
+    if not path.exists():
+        return {}
+    with boundary("reading the image rule"):
+        source = path.read_bytes()
+    try:
+        fields = json.loads(source)
+        other = {name: fields[name] for name in _PIXELS.keys() & fields.keys()}
+    except (ValueError, RecursionError, TypeError, AttributeError) as error:
+        rule = f"is no configuration of an image processor: {type(error).__name__}"
+        raise UserError(Problem(str(path), path.name, rule, "fetch the folder again")) from error
+    for name in sorted(other):
+        if other[name] != _PIXELS[name]:
+            rule, fix = f"is another image rule: {_PIXELS[name]} is run", "fetch the folder again"
+            raise UserError(Problem(f"{path.name}: {name}", other[name], rule, fix))
+    return dict(fields)
 
 
 def _system(folder: Path) -> str:
@@ -164,12 +195,14 @@ def told(renderer: Renderer, folder: Path) -> None:
     """Write the budget of images where it is another than the published one."""
     images = renderer.images
     assert isinstance(images, DynamicImages), f"{images.kind} in a folder of {MODEL_TYPE}"
-    path = folder / "config.json"
+    budget = {"min_num_patches": images.min_patches, "max_num_patches": images.max_patches}
     with boundary("writing the checkpoint"):
-        fields = json.loads(path.read_bytes())
-        budget = {"min_num_patches": images.min_patches, "max_num_patches": images.max_patches}
-        if {name: fields.get(name, value) for name, value in budget.items()} != budget:
-            write_json(path, {**fields, **budget})
+        for name in ("config.json", IMAGE_PROCESSOR):
+            if not (path := folder / name).exists():
+                continue
+            fields = json.loads(path.read_bytes())
+            if {name: fields.get(name, value) for name, value in budget.items()} != budget:
+                write_json(path, {**fields, **budget})
 
 
 LAYOUT = Layout(config, ours, renderer, told)

@@ -10,6 +10,7 @@ from pellucid.base.errors import Problem, UserError
 from pellucid.prompt.plan.base import Plan, Planner, View
 from pellucid.prompt.plan.dynamic import dynamic
 from pellucid.prompt.plan.multi_crop import multi_crop
+from pellucid.prompt.plan.own import own
 from pellucid.prompt.plan.qwen2_vl import qwen2_vl
 from pellucid.prompt.plan.s2 import dynamic_s2, multi_crop_s2, s2
 from pellucid.prompt.plan.siglip2 import siglip2
@@ -25,6 +26,7 @@ PLANNERS: dict[str, Planner[Any]] = {
     "dynamic_s2": dynamic_s2,
     "multi_crop_s2": multi_crop_s2,
     "qwen2_vl": qwen2_vl,
+    "python": own,
 }
 """The strategies, by `kind`."""
 

@@ -12,7 +12,7 @@ from typing import Any, final
 
 from pellucid.base.errors import Problem, UserError
 from pellucid.base.hashing import hash_json
-from pellucid.base.own import own_code, share, takes
+from pellucid.base.own import FAILS, own_code, share, takes
 from pellucid.recipe.rl import OwnReward, Rewards
 from pellucid.schema.evidence import Evidence
 from pellucid.schema.rollout import Rollout
@@ -41,7 +41,7 @@ class Own:
         at = f"rl.rewards.own.{self.name}"
         try:
             said = self.function(rollout, evidence, **self.options)
-        except Exception as error:
+        except FAILS as error:
             rule = f"raised {type(error).__name__}: {error} (rollout {rollout.request_id})"
             raise UserError(
                 Problem(at, self.function.__name__, rule, "mend the function")

@@ -36,6 +36,24 @@ TEMPLATE = (
 )
 """Lines, blanks and order of control strings as published; the words are ours."""
 
+PREPROCESSOR = {
+    "auto_map": {"AutoProcessor": "processing_phi4_visionr.Phi4VisionRProcessor"},
+    "do_convert_rgb": True,
+    "do_normalize": True,
+    "do_rescale": True,
+    "do_resize": True,
+    "image_mean": [0.5, 0.5, 0.5],
+    "image_processor_type": "Siglip2ImageProcessorNoUpscale",
+    "image_std": [0.5, 0.5, 0.5],
+    "max_num_patches": 3600,
+    "min_num_patches": 256,
+    "patch_size": 16,
+    "processor_class": "Phi4VisionRProcessor",
+    "rescale_factor": 0.00392156862745098,
+    "resample": 2,
+}
+"""`preprocessor_config.json` with the fields and values that the published one has."""
+
 
 @dataclass(frozen=True)
 class Stock:
@@ -185,6 +203,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Stock:
     index = {"metadata": {"total_size": 0}, "weight_map": where}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     (folder / "config.json").write_text(json.dumps(fields))
+    (folder / "preprocessor_config.json").write_text(json.dumps(PREPROCESSOR))
     (folder / "chat_template.jinja").write_text(TEMPLATE)
     (folder / "modeling_phi4_visionr.py").write_text("raise SystemExit('remote code ran')\n")
     return stock

@@ -295,6 +295,7 @@ def test_what_the_layout_is_not_is_refused(change, message, published, tmp_path)
         ("config.json", "[" * 200_000, "is no checkpoint file that can be read"),
         ("config.json", "\udcff", "is no checkpoint file that can be read"),
         ("tokenizer.json", "{", "tokenizer.json"),
+        ("preprocessor_config.json", "[1]", "no configuration of an image processor"),
         (
             "chat_template.jinja",
             "<|im_start|>system<|im_sep|>{{ x }}<|im_end|>",
@@ -334,9 +335,48 @@ def test_weights_are_not_put_beside_another_configuration(
 def test_a_lowered_budget_is_written_along(published, loaded, tmp_path):
     few = loaded.renderer.within(100)
     checkpoint.save_like(checkpoint.Loaded(loaded.model, few), published.folder, tmp_path)
-    fields = json.loads((tmp_path / "config.json").read_text())
-    assert (fields["min_num_patches"], fields["max_num_patches"]) == (100, 100)
+    for name in ("config.json", "preprocessor_config.json"):
+        fields = json.loads((tmp_path / name).read_text())
+        assert (fields["min_num_patches"], fields["max_num_patches"]) == (100, 100), name
     assert checkpoint.load(tmp_path).renderer.hash == few.hash
+
+
+def rewritten(folder, name, change):
+    """A folder of JSON files with fields changed; None takes a field away."""
+    fields = {**json.loads((folder / name).read_text()), **change}
+    kept = {key: value for key, value in fields.items() if value is not None}
+    (folder / name).write_text(json.dumps(kept))
+
+
+def test_budgets_are_those_of_either_file(published, tmp_path):
+    """`config.json` is believed first, as the published code believes it alone."""
+    folder = tmp_path / "changed"
+    shutil.copytree(published.folder, folder)
+    own = {"min_num_patches": 9, "max_num_patches": 40}
+    rewritten(folder, "preprocessor_config.json", own)
+    assert checkpoint.load(folder).renderer.hash == checkpoint.load(published.folder).renderer.hash
+    rewritten(folder, "config.json", dict.fromkeys(own))
+    images = checkpoint.load(folder).renderer.images
+    assert (images.min_patches, images.max_patches) == (9, 40)
+    (folder / "preprocessor_config.json").unlink()
+    images = checkpoint.load(folder).renderer.images
+    assert (images.min_patches, images.max_patches) == (256, 3600)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image_mean": [0.48, 0.46, 0.41]}, "image_mean=.* is another image rule"),
+        ({"resample": 3}, "resample='?3'? is another image rule: 2 is run"),
+        ({"do_resize": False}, "do_resize=.* is another image rule"),
+    ],
+)
+def test_another_rule_of_pixels_is_refused(change, message, published, tmp_path):
+    folder = tmp_path / "changed"
+    shutil.copytree(published.folder, folder)
+    rewritten(folder, "preprocessor_config.json", change)
+    with pytest.raises(UserError, match=message):
+        checkpoint.load(folder)
 
 
 def test_stale_weights_are_neither_read_nor_copied(published, loaded, tmp_path):
@@ -400,6 +440,49 @@ def test_transformers_auto_classes_read_the_published_folder(published, loaded):
         AutoProcessor.from_pretrained(folder, min_pixels=3)
     with pytest.raises(ValueError, match="names one device"):
         AutoModelForImageTextToText.from_pretrained(folder, device_map={"vision": 0})
+
+
+def test_a_hub_name_has_the_tower_of_its_own_weights(published, loaded, tmp_path, monkeypatch):
+    """Not that of `mm_vision_tower`, which the published code fetches for any name on the hub."""
+    name, commit = "microsoft/Phi-4-reasoning-vision-15B", "0123456789abcdef" * 2 + "01234567"
+    cache = tmp_path / f"models--{name.replace('/', '--')}"
+    shutil.copytree(published.folder, cache / "snapshots" / commit)
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text(commit)
+    where = {"cache_dir": tmp_path, "local_files_only": True}
+    model = AutoModelForImageTextToText.from_pretrained(name, dtype=torch.float32, **where)
+    named = dict(model.named_parameters())
+    assert any(one.startswith("vision.") for one in named)
+    for one, tensor in loaded.model.named_parameters():
+        assert torch.equal(tensor, named[one]), one
+    assert AutoProcessor.from_pretrained(name, **where).image_token_id == loaded.renderer.image_id
+
+
+def test_the_auto_processor_takes_what_the_published_one_does_not(published, loaded):
+    """A caller's system message, lists as content, several images of unequal sizes, and none."""
+    processor = AutoProcessor.from_pretrained(published.folder)
+    model = AutoModelForImageTextToText.from_pretrained(published.folder, dtype=torch.float32)
+    sizes = [(300, 500), (64, 48), (20, 700)]
+    images = [Image.open(io.BytesIO(picture(*size, at))) for at, size in enumerate(sizes)]
+    own = {"role": "system", "content": [{"type": "text", "text": "Be brief."}]}
+    content = [{"type": "image", "image": one} for one in images]
+    content.insert(2, {"type": "text", "text": "and"})
+    several = [own, {"role": "user", "content": [*content, {"type": "text", "text": "Which?"}]}]
+    alone = [own, {"role": "user", "content": "Which?"}]
+    system = Turn("system", (Part("text", "Be brief."),))
+    for asked, turn, shown in (
+        (several, user(0, 1, "and", 2, "Which?"), sizes),
+        (alone, user("Which?"), []),
+    ):
+        inputs = processor.apply_chat_template(
+            asked, tokenize=True, return_dict=True, add_generation_prompt=True, return_tensors="pt"
+        )
+        assert inputs["input_ids"][0].tolist() == list(
+            loaded.renderer.prompt([system, turn], shown).ids
+        )
+        with torch.no_grad():
+            logits = model(**inputs).logits
+        assert logits.shape[1] == inputs["input_ids"].shape[1] and logits.isfinite().all()
 
 
 def test_none_of_a_folder_s_code_is_run(published, tmp_path):

@@ -1,31 +1,13 @@
-"""Contract tests for code of your own: what a run asks of a reward, a scorer or a source of rows.
+"""Checks of what judges answers: rewards and scorers."""
 
-    from pellucid import testing
-
-    def test_brief() -> None:
-        testing.check_reward("mine.py:brief", most=20)
-
-A check calls the function with what models really write (nothing, too much, broken forms, foreign
-letters) and raises an AssertionError that lists all that a run would refuse. Leaves out on purpose:
-whether the function measures what you want; that needs examples of your own.
-"""
-
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from pellucid.base.own import own_code, share
+from pellucid.base.own import FAILS, share
 from pellucid.schema.evidence import Evidence
 from pellucid.schema.record import Answer, Mode
 from pellucid.schema.rollout import Outcome, Rollout
-
-__all__ = ["ANSWERS", "check_reward", "check_rows", "check_scorer", "rollout"]
-
-_LISTED = 20
-"""Faults that an error names; all are counted."""
-
-Function = str | Path | Callable[..., Any]
-"""`file.py:function`, or the function itself."""
+from pellucid.testing.base import Function, called_by, refuse
 
 ANSWERS: Mapping[str, str | None] = {
     "a number": "7",
@@ -83,7 +65,7 @@ def check_reward(function: Function, **options: Any) -> None:
         AssertionError: it does not; each fault is listed once, with a case that shows it.
         UserError: there is no such function.
     """
-    called = _function(function)
+    called = called_by(function)
     faults = [
         (name, fault)
         for name, asked, known in _rollouts()
@@ -91,8 +73,8 @@ def check_reward(function: Function, **options: Any) -> None:
     ]
     if not faults and all(called(*case, **options) is None for _, *case in _rollouts()):
         rule = "it says None of everything; a run refuses a reward that never says anything"
-        _refuse(called, [rule])
-    _refuse(called, _each_once(faults), len(faults))
+        refuse(called, [rule])
+    refuse(called, _each_once(faults), len(faults))
 
 
 def check_scorer(
@@ -114,7 +96,7 @@ def check_scorer(
         AssertionError: it does not; all faults are listed.
         UserError: there is no such function.
     """
-    called = _function(function)
+    called = called_by(function)
     faults: list[str] = []
     # Answers that are empty or absent are wrong without asking.
     written = {name: text for name, text in ANSWERS.items() if text and text.strip()}
@@ -129,43 +111,7 @@ def check_scorer(
             if not broken and (said := called(text, gold, **options)) != value:
                 broken = [f"{said!r}, wanted {value:g}"]
             faults += [f"{at}: {fault}" for fault in broken]
-    _refuse(called, faults)
-
-
-def check_rows(function: Function, *, images: str | Path, **options: Any) -> int:
-    """A source of rows gives rows that an import takes, and the same ones twice.
-
-    Args:
-        function: what is checked.
-        images: the folder that names of pictures start at.
-        options: keyword arguments of the function, `inputs` (paths) among them.
-
-    Returns:
-        How many rows it gave.
-
-    Raises:
-        AssertionError: rows are faulty, there is none, or a second call gives others.
-        UserError: there is no such function.
-    """
-    from pellucid.data.rows import check_rows as checked
-
-    called = _function(function)
-    rows = list(called(**options))
-    faults = [
-        f"row {one.number}: {one.fault}"
-        for one in checked(rows, Path(images).resolve())
-        if one.fault is not None
-    ]
-    if not rows:
-        faults.append("it gave no row")
-    if list(called(**options)) != rows:
-        faults.append("a second call gave other rows")
-    _refuse(called, faults)
-    return len(rows)
-
-
-def _function(function: Function) -> Callable[..., Any]:
-    return function if callable(function) else own_code("function", str(function)).function
+    refuse(called, faults)
 
 
 def _rollouts() -> Iterable[tuple[str, Rollout, Evidence]]:
@@ -190,21 +136,13 @@ def _fault(
     """What is wrong with one call, asked twice."""
     try:
         said, again = called(asked, known, **options), called(asked, known, **options)
-    except Exception as error:  # noqa: BLE001 - whatever it raises is what is reported
+    except FAILS as error:
         return [f"raised {type(error).__name__}: {error}"[:200]]
     try:
         one, two = share(said), share(again)
     except ValueError as error:
         return [f"{error}, wanted a number from 0 to 1 or None"[:200]]
     return [] if one == two else [f"{said!r}, and {again!r} when asked again"]
-
-
-def _refuse(function: Callable[..., Any], faults: Sequence[str], counted: int = 0) -> None:
-    """Raise what is wrong; `counted` is how often, where a line stands for several cases."""
-    if faults:
-        more = [f"and {len(faults) - _LISTED} more"] if len(faults) > _LISTED else []
-        listed = "\n  ".join([*faults[:_LISTED], *more])
-        raise AssertionError(f"{function.__name__}: {counted or len(faults)} faults\n  {listed}")
 
 
 def _each_once(faults: Iterable[tuple[str, str]]) -> list[str]:
