@@ -12,7 +12,6 @@ of loading libraries is part of all of them; what counts is the difference betwe
 """
 
 import argparse
-import io
 import json
 import os
 import signal
@@ -24,15 +23,12 @@ import time
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
-from tests.unit import stock_qwen
-from training import ROOT, environment
+from training import ROOT, environment, png, record, stock_qwen
 
 from pellucid import store
 from pellucid.model import checkpoint
 from pellucid.model.processor import Processor
 from pellucid.recipe.train import Modules, Pack, Stage
-from pellucid.schema.record import Part, Source, Turn, assistant, make_record
 from pellucid.store import MixRow, Writer, read_mix, write_mix
 from pellucid.train.stage import train_stage
 from pellucid.train.step import Stepper
@@ -54,20 +50,9 @@ def make(folder: Path) -> None:
     (folder / "images").mkdir()
     for row in range(RECORDS):
         coarse = draw.integers(0, 256, (20, 20, 3), dtype=np.uint8).repeat(SIDE // 20, 0)
-        file = io.BytesIO()
-        Image.fromarray(coarse.repeat(SIDE // 20, 1)).save(file, "PNG")
-        (folder / f"images/{row}.png").write_bytes(file.getvalue())
-        asked = Turn("user", (Part("image", image=0), Part("text", f"Bar {row}?")))
-        made.append(
-            make_record(
-                messages=(asked, assistant("red bar")),
-                images=(writer.image(file.getvalue()),),
-                answer=None,
-                task="t",
-                domain="d",
-                source=Source("noise", "train", row, "CC0-1.0"),
-            )  # fmt: skip
-        )
+        data = png(coarse.repeat(SIDE // 20, 1))
+        (folder / f"images/{row}.png").write_bytes(data)
+        made.append(record("noise", row, f"Bar {row}?", "red bar", (writer.image(data),)))
     writer.shard("a", made)
     writer.finish()
     write_mix(folder / "mix", [MixRow(one.id, 1, "as_is") for one in made], [])

@@ -38,7 +38,15 @@ from pellucid import store
 from pellucid.model import checkpoint
 from pellucid.model.processor import Processor
 from pellucid.recipe.train import Modules, Pack, Stage
-from pellucid.schema.record import Part, Source, Turn, assistant, make_record
+from pellucid.schema.record import (
+    ImageRef,
+    Part,
+    Record,
+    Source,
+    Turn,
+    assistant,
+    make_record,
+)
 from pellucid.store import MixRow, Writer
 from pellucid.train import cost
 from pellucid.train.trial import trial
@@ -69,6 +77,28 @@ PEERS = (
 """Who, records in a micro-batch, how."""
 
 
+def png(pixels: np.ndarray) -> bytes:
+    """A picture, encoded."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def record(
+    dataset: str, row: int, asked: str, told: str, images: tuple[ImageRef, ...] = ()
+) -> Record:
+    """A question after its pictures, and a reply."""
+    shown = tuple(Part("image", image=at) for at in range(len(images)))
+    return make_record(
+        messages=(Turn("user", (*shown, Part("text", asked))), assistant(told)),
+        images=images,
+        answer=None,
+        task="t",
+        domain="d",
+        source=Source(dataset, "train", row, "CC0-1.0"),
+    )
+
+
 def records(folder: Path) -> list[MixRow]:
     """Write the records; pictures of noise, words of one token."""
     draw = np.random.default_rng(5)
@@ -77,26 +107,15 @@ def records(folder: Path) -> list[MixRow]:
     writer, made = Writer(folder), []
     for row, at in enumerate(chosen):
         seen, length = int(patches[at]) // SCALE, int(tokens[at]) // SCALE
-        images, parts = (), ()
+        images: tuple[ImageRef, ...] = ()
         if seen:
             across = max(round(seen**0.5), 1)
             size = 28 * across, 28 * max(seen // across, 1)
-            file = io.BytesIO()
             pixels = draw.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(file, "PNG")
-            images, parts = (writer.image(file.getvalue()),), (Part("image", image=0),)
+            images = (writer.image(png(pixels)),)
         words = max(length - seen - 30, 8)
-        asked = Turn("user", (*parts, Part("text", " red" * (3 * words // 4))))
-        made.append(
-            make_record(
-                messages=(asked, assistant(" bar" * (words // 4))),
-                images=images,
-                answer=None,
-                task="t",
-                domain="d",
-                source=Source("frozen", "train", row, "CC0-1.0"),
-            )  # fmt: skip
-        )
+        asked, told = " red" * (3 * words // 4), " bar" * (words // 4)
+        made.append(record("frozen", row, asked, told, images))
     writer.shard("a", made)
     writer.finish()
     return [MixRow(one.id, 1, "as_is") for one in made]

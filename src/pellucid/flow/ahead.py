@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from pellucid.base.errors import Problem, UserError
 from pellucid.flow.job import Job
+from pellucid.flow.lines import say
 from pellucid.recipe import Recipe
 from pellucid.recipe.eval import EvalOptions
 from pellucid.schema.artifact import Artifact
@@ -15,6 +16,8 @@ from pellucid.schema.artifact import Artifact
 
 def look_ahead(recipe: Recipe, wanted: Sequence[Job], artifacts: Mapping[str, Artifact]) -> None:
     """Check that what comes after the training can be done with the data that are there.
+
+    Replies that an evaluation would cut off are said, and refused by nothing.
 
     Args:
         recipe: of the run.
@@ -33,6 +36,7 @@ def look_ahead(recipe: Recipe, wanted: Sequence[Job], artifacts: Mapping[str, Ar
         library()
     if "eval" in types:
         _check_tasks(recipe.eval, artifacts)
+        _warn_cut(recipe, artifacts)
     if "rl" in types and recipe.rl:
         probe = recipe.rl.probe
         named = {"rl.mix": recipe.rl.mix, **({"rl.probe.mix": probe.mix} if probe else {})}
@@ -47,9 +51,16 @@ def _check_tasks(options: EvalOptions, artifacts: Mapping[str, Artifact]) -> Non
 
     check_names(options)
     stores = stores_of(artifacts)
-    for name, task in sorted(options.store_tasks.items()):
+    for name, task in sorted(options.asking.items()):
         if task.source in stores:
             items_of(options, stores, name)
+
+
+def _warn_cut(recipe: Recipe, artifacts: Mapping[str, Artifact]) -> None:
+    from pellucid.flow.replies import too_long
+
+    if found := too_long(recipe, artifacts):
+        say(f"note: {found}")
 
 
 def _check_golds(field: str, name: str, artifacts: Mapping[str, Artifact]) -> None:

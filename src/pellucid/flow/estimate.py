@@ -16,13 +16,15 @@ from pellucid.base.lookup import did_you_mean
 from pellucid.base.paths import resolve
 from pellucid.data import cards
 from pellucid.flow.names import checkpoint_folder
-from pellucid.recipe.data import RowsSource
+from pellucid.recipe.mix import Mix
 from pellucid.recipe.model import ModelOptions
 from pellucid.recipe.recipe import Recipe
+from pellucid.recipe.rows import RowsSource
 from pellucid.recipe.train import Sharding, Stage
 from pellucid.schema.artifact import Artifact
 
 if TYPE_CHECKING:
+    from pellucid.data.mix.allocate import Target
     from pellucid.model.vlm import PellucidForConditionalGeneration
     from pellucid.prompt.render import Renderer
     from pellucid.store import MixRow, Store
@@ -68,6 +70,8 @@ class Counts:
     packs: float | None = None
     occupancy: float | None = None
     """Real tokens over packs times budget."""
+    fill: tuple[int, ...] = ()
+    """Packs by how full they are: up to a tenth of the budget, up to two, and so on."""
     fullest: "Work | None" = None
     """The pack that needs most memory."""
     source: str = ""
@@ -288,23 +292,21 @@ def _counts(
 
 
 def _from_cards(recipe: Recipe, stage: Stage) -> Counts:
-    """Counts of the sources' cards, or of scenes; nothing where a source has neither."""
+    """Counts of the sources' cards; nothing where a source has none."""
     records, tokens, patches = 0.0, 0.0, 0.0
     known = {"tokens": True, "patches": True}
-    for take in recipe.data.mixes[stage.mix].take:
-        source = recipe.data.sources[take.source]
-        if not isinstance(source, RowsSource) or not source.card:
-            rule = "has not been made, and has no data card"
-            fix = "run the recipe with --only data --only mix --only init first"
-            return Counts(0, source=f"data.sources.{take.source} {rule}; {fix}")
-        part = cards.read_part(source.card)
-        seen = take.count or part.records
-        if seen > part.records:
-            rule = f"is more than the {part.records:,} records of {source.card}"
-            at = f"data.mixes.{stage.mix}.take: count"
-            raise UserError(Problem(at, seen, rule, "lower it, or correct the card"))
-        share = seen * take.repeat / part.records
-        records += seen * take.repeat
+    mix = recipe.data.mixes[stage.mix]
+    parts = [_card(recipe, take.source) for take in mix.take]
+    if None in parts:
+        source = mix.take[parts.index(None)].source
+        rule = "has not been made, and has no data card"
+        fix = "run the recipe with --only data --only mix --only init first"
+        return Counts(0, source=f"data.sources.{source} {rule}; {fix}")
+    targets, there = planned_takes(recipe, stage.mix)
+    for part, target in zip(parts, targets, strict=True):
+        assert part is not None, "parts without a card were told above"
+        share = target.seen / part.records
+        records += target.seen
         tokens += share * (part.tokens or 0)
         patches += share * (part.patches or 0)
         known = {
@@ -318,8 +320,47 @@ def _from_cards(recipe: Recipe, stage: Stage) -> Counts:
         patches=patches if known["patches"] else None,
         token_pairs=tokens**2 / records / 2 if known["tokens"] else 0.0,
         patch_pairs=patches**2 / records if known["patches"] else 0.0,
-        source="data card",
+        source="data card, before filters and caps" if _narrowed(mix) else "data card",
     )
+
+
+def planned_takes(recipe: Recipe, name: str) -> "tuple[list[Target], list[int]]":
+    """What each ingredient of a mix would give by the data cards, and how many records there are.
+
+    Tasks, labels, licences and caps narrow a mix further; a card cannot say by how much.
+
+    Raises:
+        UserError: a source has no card, or the query asks for more than the cards have.
+    """
+    from pellucid.data.mix import planned
+
+    mix = recipe.data.mixes[name]
+    there = []
+    for take in mix.take:
+        part = _card(recipe, take.source)
+        if part is None:
+            rule, fix = "has not been made, and has no data card", "run it with --only data first"
+            raise UserError(Problem(f"data.sources.{take.source}", name, rule, fix))
+        if take.count is not None and take.count > part.records:
+            card = getattr(recipe.data.sources[take.source], "card", "")
+            rule = f"is more than the {part.records:,} records of {card}"
+            field = f"data.mixes.{name}.take: count"
+            raise UserError(Problem(field, take.count, rule, "lower it, or correct the card"))
+        there.append(part.records)
+    return planned(name, mix, there), there
+
+
+def _card(recipe: Recipe, source: str) -> cards.Part | None:
+    options = recipe.data.sources[source]
+    if not isinstance(options, RowsSource) or not options.card:
+        return None
+    return cards.read_part(options.card)
+
+
+def _narrowed(mix: Mix) -> bool:
+    """Whether a query leaves records out that a card counts."""
+    mixed = (mix.licences, mix.where, mix.max_tokens, mix.per_image, mix.per_question)
+    return any(mixed) or any(take.tasks or take.domains or take.where for take in mix.take)
 
 
 def _measured(
@@ -352,6 +393,7 @@ def _measured(
         occupancy=occupancy(
             sum(int(one.tokens) for one in works), len(works), stage.pack.max_tokens
         ),
+        fill=_fill([one.tokens for one in works], stage.pack.max_tokens, scale),
         fullest=max(works, key=lambda one: (one.tokens, one.patches)),
         source=told,
         **total,
@@ -359,6 +401,16 @@ def _measured(
 
 
 _FIELDS = ("tokens", "supervised", "patches", "token_pairs", "patch_pairs")
+
+
+def _fill(tokens: Sequence[float], budget: int, scale: float) -> tuple[int, ...]:
+    """How many packs fill so many tenths of their budget.
+
+    >>> _fill([5, 10, 11, 96, 100], 100, 2.0)
+    (4, 2, 0, 0, 0, 0, 0, 0, 0, 4)
+    """
+    tenths = [max(-(-10 * int(count) // budget), 1) for count in tokens]
+    return tuple(round(scale * tenths.count(at)) for at in range(1, 11))
 
 
 def _whole_steps(stage: Stage, records: float) -> float:

@@ -35,6 +35,12 @@ class Job:
     """Names of the jobs it builds on."""
     work: Callable[[Work], None]
     """Fills the folder."""
+    beside: Callable[[Mapping[str, Artifact]], Mapping[str, str]] | None = None
+    """Hashes of what it reads beside what its parents made: labels that came later."""
+
+    def told(self, parents: Mapping[str, Artifact]) -> Mapping[str, Any]:
+        """The slice, with the hashes of what is read beside the parents."""
+        return {**self.slice, "labels": self.beside(parents)} if self.beside else self.slice
 
     def key(self, parents: Mapping[str, Artifact]) -> str:
         """Hash of everything that decides the result."""
@@ -42,7 +48,7 @@ class Job:
             {
                 "type": self.type,
                 "name": self.name,
-                "slice": self.slice,
+                "slice": self.told(parents),
                 "version": self.version,
                 "parents": {name: parents[name].hash for name in self.parents},
             }

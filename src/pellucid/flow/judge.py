@@ -44,7 +44,7 @@ def evaluate_model(reference: str, recipe: Recipe, home: Path) -> Evaluation:
     choices = choose(recipe, workspace.run_folder(recipe.name), keep=False)
     last = checkpoint_names(recipe, checkpoint_job(recipe, "final"))
     recipe = recipe.model_copy(update={"eval": recipe.eval.for_checkpoint(last)})
-    needed = {f"data.{task.source}" for task in recipe.eval.store_tasks.values()}
+    needed = {f"data.{task.source}" for task in recipe.eval.asking.values()}
     artifacts: dict[str, Artifact] = {}
     for job in [job for job in plan_jobs(recipe, choices) if job.name in needed]:
         artifacts[job.name] = workspace.find(job, artifacts) or workspace.build(job, artifacts)
@@ -64,5 +64,13 @@ def _job(folder: Path, recipe: Recipe, choices: Choices, sources: tuple[str, ...
         version=steps.eval_version(),
         slice={**told, "model": hashes},
         parents=sources,
-        work=steps.EvaluateFolder(recipe.eval, folder, hashes, device, dtype, told["scorers"]),
+        work=steps.EvaluateFolder(
+            recipe.eval,
+            folder,
+            hashes,
+            device,
+            dtype,
+            told["scorers"],
+            told.get("own_tasks", {}),
+        ),
     )

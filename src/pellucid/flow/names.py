@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+from pellucid.base.errors import boundary
+from pellucid.base.hashing import hash_file
+from pellucid.base.own import trust
+from pellucid.prompt.plan.own import FILE
 from pellucid.recipe.recipe import Recipe
 from pellucid.schema.artifact import Artifact
 
@@ -10,8 +14,16 @@ CHECKPOINT = "checkpoint"
 
 
 def checkpoint_folder(artifact: Artifact) -> Path:
-    """Where an artifact of type init, train or rl holds its model."""
+    """Where an artifact of type init, train or rl holds its model, which is the user's own."""
+    trust_strategy(artifact.path / CHECKPOINT)
     return artifact.path / CHECKPOINT
+
+
+def trust_strategy(folder: Path) -> None:
+    """Let the image strategy beside a checkpoint of the user's own runs be run."""
+    if (folder / FILE).is_file():
+        with boundary("reading the checkpoint"):
+            trust(hash_file(folder / FILE))
 
 
 def checkpoint_name(job: str) -> str:

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.flow import steps
+from pellucid.flow import code, steps
 from pellucid.flow.job import Job
 from pellucid.flow.lines import say
 from pellucid.flow.names import checkpoint_job, checkpoint_name, checkpoint_names
-from pellucid.recipe.data import Mix
+from pellucid.recipe.mix import Mix
+from pellucid.recipe.mix import told as told_mix
 from pellucid.recipe.model import ModelOptions
+from pellucid.recipe.own import OwnOperator
 from pellucid.recipe.recipe import Recipe
 from pellucid.recipe.rl import RlOptions
 from pellucid.recipe.train import Stage
@@ -34,8 +36,8 @@ def plan_jobs(recipe: Recipe, choices: Choices) -> list[Job]:
         UserError: an input file cannot be read.
     """
     where = {"device": choices.device, "dtype": choices.dtype}
-    jobs = [_data(recipe, name) for name in recipe.data.sources]
-    jobs += [_mix(recipe, name) for name in _used_mixes(recipe)]
+    jobs = data_jobs(recipe)
+    jobs += [mix_job(recipe, name) for name in _used_mixes(recipe)]
     jobs.append(_init(recipe))
     checkpoint = "init"
     for index in range(len(recipe.train.stages)):
@@ -48,6 +50,11 @@ def plan_jobs(recipe: Recipe, choices: Choices) -> list[Job]:
     if recipe.release:
         jobs.append(_release(recipe, tuple(job.name for job in jobs)))
     return jobs
+
+
+def data_jobs(recipe: Recipe) -> list[Job]:
+    """The jobs of the sources."""
+    return [_data(recipe, name) for name in recipe.data.sources]
 
 
 def _used_mixes(recipe: Recipe) -> list[str]:
@@ -96,17 +103,46 @@ def _data(recipe: Recipe, name: str) -> Job:
     )
 
 
-def _mix(recipe: Recipe, name: str) -> Job:
-    # Every source is a parent: a mix leaves out what any test split holds.
+def mix_job(recipe: Recipe, name: str) -> Job:
+    """The job of one mix, whether or not anything is trained on it.
+
+    Every source is a parent: a mix leaves out what any test split holds.
+    """
     mix = recipe.data.mixes[name]
+    told: dict[str, Any] = {"mix": told_mix(mix), "seed": recipe.seed}
+    counter = recipe.model if mix.counts_tokens else None
+    made, found = _own_ops(recipe, mix)
+    if made:
+        told["ops"] = code.own_op_params(
+            {op: one for ops in made.values() for op, one in ops.items()}
+        )
+    if counter is not None:
+        told["model"] = _told_model(counter)
+        told["inputs"] = steps.model_inputs(counter)
     return Job(
         name=f"mix.{name}",
         type="mix",
         version=steps.mix_version(),
-        slice={"mix": mix.model_dump(mode="json"), "seed": recipe.seed},
+        slice=told,
         parents=_all_sources(recipe),
-        work=steps.Mixing(name, mix, recipe.seed),
+        work=steps.Mixing(name, mix, recipe.seed, counter, made, told.get("ops", {})),
+        beside=steps.Labels(found) if found else None,
     )
+
+
+def _own_ops(
+    recipe: Recipe, mix: Mix
+) -> tuple[dict[str, dict[str, OwnOperator]], dict[str, tuple[str, ...]]]:
+    """By source, the labels of a mix that operators of the recipe make, and those found there."""
+    made: dict[str, dict[str, OwnOperator]] = {}
+    found: dict[str, tuple[str, ...]] = {}
+    for source, labels in mix.labels.items():
+        names = {label: label.partition("@")[0] for label in labels}
+        if own := {op: recipe.data.ops[op] for op in names.values() if op in recipe.data.ops}:
+            made[source] = own
+        if rest := tuple(label for label, op in names.items() if op not in recipe.data.ops):
+            found[source] = rest
+    return made, found
 
 
 def _init(recipe: Recipe) -> Job:
@@ -118,7 +154,7 @@ def _init(recipe: Recipe) -> Job:
         version=steps.VERSION,
         slice={"model": _told_model(recipe.model), "inputs": inputs, "seed": recipe.seed},
         parents=(),
-        work=steps.Init(recipe.model, recipe.seed),
+        work=steps.Init(recipe.model, recipe.seed, inputs),
     )
 
 
@@ -126,7 +162,7 @@ def _told_model(options: ModelOptions) -> dict[str, Any]:
     """A model's slice: not where files lie, and fields that came later only where they are used."""
     if options.kind != "build":
         return options.model_dump(mode="json", exclude={"path"})
-    told = options.model_dump(mode="json", exclude={"prompt": {"tokenizer"}})
+    told = options.model_dump(mode="json", exclude={"prompt": {"tokenizer"}, "images": {"path"}})
     for part in ("vision", "decoder"):
         if told[part]["weights"] is None:
             del told[part]["weights"]
@@ -159,6 +195,7 @@ def _stage(recipe: Recipe, index: int, checkpoint: str, where: Mapping[str, str]
             where["dtype"],
             sharding=recipe.train.sharding,
             recompute=recipe.train.recompute,
+            keep_checkpoints=recipe.train.keep_checkpoints,
         ),
     )
 
@@ -181,7 +218,7 @@ def _rl(recipe: Recipe, checkpoint: str, where: Mapping[str, str]) -> Job:
     names = _rl_mixes(options)
     takes = (_mix_sources(recipe.data.mixes[name]) for name in names)
     sources = dict.fromkeys(source for found in takes for source in found)
-    own = steps.own_reward_hashes(options)
+    own = code.own_reward_hashes(options)
     return Job(
         name="rl",
         type="rl",
@@ -204,7 +241,7 @@ def _rl(recipe: Recipe, checkpoint: str, where: Mapping[str, str]) -> Job:
 
 def _eval(recipe: Recipe, checkpoint: str, where: Mapping[str, str]) -> Job:
     options = recipe.eval.for_checkpoint(checkpoint_names(recipe, checkpoint))
-    sources = dict.fromkeys(f"data.{task.source}" for task in options.store_tasks.values())
+    sources = dict.fromkeys(f"data.{task.source}" for task in options.asking.values())
     told = steps.eval_slice(options, **where)
     return Job(
         name=f"eval.{checkpoint_name(checkpoint)}",
@@ -212,7 +249,14 @@ def _eval(recipe: Recipe, checkpoint: str, where: Mapping[str, str]) -> Job:
         version=steps.eval_version(),
         slice=told,
         parents=(checkpoint, *sources),
-        work=steps.Evaluate(options, checkpoint, where["device"], where["dtype"], told["scorers"]),
+        work=steps.Evaluate(
+            options,
+            checkpoint,
+            where["device"],
+            where["dtype"],
+            told["scorers"],
+            told.get("own_tasks", {}),
+        ),
     )
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from pellucid.flow.estimate import Estimate, Measured, estimates, missing_rows, tried
 from pellucid.flow.plan import Choices, plan_jobs, warn_idle
+from pellucid.flow.replies import Replies, too_long
 from pellucid.flow.run import choose
 from pellucid.flow.workspace import Workspace
 from pellucid.recipe import Recipe
@@ -30,6 +31,9 @@ class Preview(NamedTuple):
     stages: list[Estimate]
     measured: dict[str, Measured]
     """Time and memory of the stages on this machine, if they were asked for."""
+    replies: Replies | None
+    """What is learnt and an evaluation would cut off; None where all is well, and before the mixes
+    and the first weights are there."""
 
 
 def preview(recipe: Recipe, home: Path, devices: int = 1, measure: bool = False) -> Preview:
@@ -66,7 +70,8 @@ def preview(recipe: Recipe, home: Path, devices: int = 1, measure: bool = False)
     stages = estimates(recipe, done, choices.dtype, devices)
     where = choices.device, choices.dtype
     measured = {one.stage: tried(recipe, one, done, *where) for one in stages if measure}
-    return Preview(rows, missing, stages, measured)
+    replies = too_long(recipe, done) if "init" in done else None
+    return Preview(rows, missing, stages, measured, replies)
 
 
 def _choices(recipe: Recipe, workspace: Workspace) -> Choices:

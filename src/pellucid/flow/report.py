@@ -24,7 +24,7 @@ from pellucid.flow.names import checkpoint_job, checkpoint_name
 from pellucid.flow.provenance import code_version
 from pellucid.flow.samples import samples
 from pellucid.recipe import Recipe, dump
-from pellucid.recipe.eval import StoreTask
+from pellucid.recipe.eval import AskingTask
 from pellucid.release import Entry
 from pellucid.schema.artifact import Artifact
 from pellucid.schema.report import Metric
@@ -116,7 +116,7 @@ def _log(artifact: Artifact) -> TrainingLog:
 
 def task_lines(recipe: Recipe) -> list[TaskLine]:
     """What each task is; one over blank pictures stands with the task that it is a baseline of."""
-    told = recipe.eval.store_tasks
+    told = recipe.eval.asking
     plain = [name for name, task in told.items() if task.picture == "as_is"]
     blank = {name: _blank_of(name, told) for name in plain}
     kinds = {name: _kind(recipe, name) for name in told}
@@ -132,21 +132,25 @@ def task_lines(recipe: Recipe) -> list[TaskLine]:
 
 
 def _kind(recipe: Recipe, name: str) -> TaskKind:
-    task = recipe.eval.store_tasks[name]
+    task = recipe.eval.asking[name]
     source = recipe.data.sources[task.source]
     if not task.floor or task.split != "test" or task.picture == "blank":
         return "shown"
     return "withheld" if source.kind == "scenes" and source.scene.withheld else "family"
 
 
-def _blank_of(name: str, told: Mapping[str, StoreTask]) -> str:
+def _blank_of(name: str, told: Mapping[str, AskingTask]) -> str:
     """The task that asks the same records over blank pictures; empty when there is none."""
-    asked = told[name]
+    asked = _questions(told[name])
     for other, task in told.items():
-        same = (task.source, task.split, task.tasks) == (asked.source, asked.split, asked.tasks)
-        if task.picture == "blank" and same:
+        if task.picture == "blank" and _questions(task) == asked:
             return other
     return ""
+
+
+def _questions(task: AskingTask) -> dict[str, Any]:
+    """What decides which questions a task asks."""
+    return task.model_dump(include={"kind", "source", "split", "tasks", "path", "options"})
 
 
 def _samples(recipe: Recipe, artifacts: Mapping[str, Artifact]) -> list[Sample]:
@@ -155,7 +159,7 @@ def _samples(recipe: Recipe, artifacts: Mapping[str, Artifact]) -> list[Sample]:
     name = checkpoint_name(job)
     stores = {
         task: store.open(artifacts[f"data.{options.source}"].path)
-        for task, options in recipe.eval.store_tasks.items()
+        for task, options in recipe.eval.asking.items()
         if options.picture == "as_is"
     }
     rows = [row for row in load_rows(artifacts[f"eval.{name}"].path) if row["task"] in stores]

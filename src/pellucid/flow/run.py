@@ -20,7 +20,7 @@ from pellucid.schema.artifact import Artifact
 
 RECIPE, RUN, REPORT = "recipe.yaml", "run.json", "report"
 RESERVED = ("artifacts", "audit", "catalog")
-LONG = ("init", "train", "rl")
+LONG = ("init", "train", "rl", "eval")
 """Jobs before which it is looked at whether what comes after them can be done."""
 
 

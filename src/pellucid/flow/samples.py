@@ -35,20 +35,22 @@ def choose_rows(
 
 
 def sample(row: Row, checkpoint: str, store: Store) -> Sample:
-    """A row with the pictures and the question of its record."""
-    record = store.get(row["record"])
+    """A row with the pictures and the question of its record, or those that a function made."""
+    record, made = store.get(row["record"]), row.get("made")
+    shown = record.images if made is None else [record.images[at] for at in made["images"]]
     return Sample(
         item=row["item"],
         checkpoint=checkpoint,
         task=f"{row['task']} / {row['record_task']}",
         mode=row["mode"],
-        images=tuple(store.image(image.sha256) for image in record.images),
-        question=_question(record),
+        images=tuple(store.image(image.sha256) for image in shown),
+        question=_question(record) if made is None else made["question"],
         thinking=row["thinking"],
         answer=row["answer"],
         gold=row["gold"],
         outcome=row["outcome"],
         right=None if row["score"] is None else row["score"] >= 1,
+        written=row["text"],
     )
 
 

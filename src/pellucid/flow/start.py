@@ -32,12 +32,15 @@ data:
 #   stages:
 #     - name: sft
 #       mix: own
-#       modules: {projector: 3.0e-4, decoder: 5.0e-4}  # without `vision` the tower is frozen
+#       # Without `vision` the tower is frozen. A new domain of pictures wants it trained, and more
+#       # epochs: of questions about NLVR's drawings 0 were right after four epochs with it frozen,
+#       # 0.60 after twelve with it trained (n = 40; the most frequent answer gets 0.55).
+#       modules: {vision: 2.0e-4, projector: 3.0e-4, decoder: 5.0e-4}
 #       optimizer: {kind: muon}
 #       schedule: {kind: cosine, warmup_share: 0.05, min_ratio: 0.1}
 #       pack: {max_tokens: 2048, max_patches: 1280}
 #       batch_records: 8
-#       epochs: 5
+#       epochs: 12
 """
 _EXAMPLES = ASSETS / "examples" / "real"
 _ROWS = "rows.json"

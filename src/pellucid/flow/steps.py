@@ -5,22 +5,29 @@ Rooms are imported inside the calls, so that planning a run imports neither torc
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pellucid.base.errors import Problem, UserError
 from pellucid.base.hashing import hash_file, hash_json
 from pellucid.base.paths import ASSET_PREFIX, resolve
+from pellucid.flow.code import as_planned, own_tasks
 from pellucid.flow.job import Work
 from pellucid.flow.names import CHECKPOINT, checkpoint_folder, checkpoint_name
-from pellucid.recipe.data import Mix, SourceOptions
-from pellucid.recipe.eval import EvalOptions
-from pellucid.recipe.model import CheckpointModel, ModelOptions, Weights
+from pellucid.recipe.data import SourceOptions
+from pellucid.recipe.eval import EvalOptions, PythonTask
+from pellucid.recipe.mix import Mix
+from pellucid.recipe.model import CheckpointModel, ModelOptions, PythonImages, Weights
+from pellucid.recipe.own import OwnOperator
 from pellucid.recipe.release import ReleaseOptions
 from pellucid.recipe.rl import RlOptions
 from pellucid.recipe.train import Sharding
 from pellucid.recipe.train import Stage as StageOptions
+from pellucid.schema.artifact import Artifact
+
+if TYPE_CHECKING:
+    from pellucid.prompt.render import Renderer
 
 VERSION = 3
 """Of the jobs whose work is wired here and nowhere else (init, release)."""
@@ -81,10 +88,10 @@ def eval_scorer_hashes(options: EvalOptions) -> dict[str, str]:
     Raises:
         UserError: a scorer of the user's is not there, or cannot be run.
     """
-    own = {name: task for name, task in options.store_tasks.items() if task.scorer}
+    own = {name: task for name, task in options.asking.items() if task.scorer}
     if not own:
         return scorer_hashes()
-    from pellucid.eval.tasks.store import own_of
+    from pellucid.eval.tasks import own_of
 
     found = {name: own_of(name, task) for name, task in own.items()}
     return {**scorer_hashes(), **{f"{name}.own": one.hash for name, one in found.items() if one}}
@@ -93,22 +100,15 @@ def eval_scorer_hashes(options: EvalOptions) -> dict[str, str]:
 def eval_slice(options: EvalOptions, device: str, dtype: str) -> dict[str, Any]:
     """What an evaluation is: its options, its scorers, and where it is computed."""
     # The files' hashes say what scores; where they lie must not change the key.
-    told = options.model_dump(mode="json", exclude={"tasks": {"__all__": {"scorer": {"path"}}}})
+    unsaid: Any = {"tasks": {"__all__": {"path": True, "scorer": {"path"}}}}
+    own = {name: task for name, task in options.asking.items() if isinstance(task, PythonTask)}
     return {
-        "eval": told,
+        "eval": options.model_dump(mode="json", exclude=unsaid),
+        **({"own_tasks": own_tasks(own)} if own else {}),
         "scorers": eval_scorer_hashes(options),
         "device": device,
         "dtype": dtype,
     }
-
-
-def own_reward_hashes(options: RlOptions) -> dict[str, str]:
-    """Hash of every reward of the user's own, by name."""
-    if not options.rewards.own:
-        return {}
-    from pellucid.rl.rewards import own_hashes
-
-    return own_hashes(options.rewards)
 
 
 def model_inputs(options: ModelOptions) -> dict[str, str]:
@@ -124,6 +124,11 @@ def model_inputs(options: ModelOptions) -> dict[str, str]:
         if weights := getattr(options, name).weights:
             told = _hashes(f"model.{name}.weights", weights)
             found |= {f"{name}/{file}": hash_ for file, hash_ in told.items()}
+    if isinstance(options.images, PythonImages):
+        from pellucid.prompt.plan.own import load
+
+        images = load(options.images)
+        found[f"images:{images.function}"] = images.sha256
     if options.decoder.weights is None:
         found["tokenizer"] = hash_file(resolve(options.prompt.tokenizer))
     return found
@@ -186,13 +191,81 @@ class Mixing:
     name: str
     mix: Mix
     seed: int
+    counter: ModelOptions | None = None
+    """The model whose tokens are counted, where the query asks how long records are."""
+    ops: Mapping[str, Mapping[str, OwnOperator]] = field(default_factory=dict)
+    """By source and label, the operators of the user's that the query reads."""
+    planned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What decided their labels when the mix was planned."""
 
     def __call__(self, work: Work) -> None:
-        """Fill the folder."""
+        """Fill the folder.
+
+        Raises:
+            UserError: an operator is not what was planned, or another command made its labels anew
+                while they were read.
+        """
         from pellucid.data.mix import build_mix
+        from pellucid.data.ops.own import own_operator
+        from pellucid.data.ops.run import run_operator, to_do
         from pellucid.flow.stores import stores_of
 
-        build_mix(self.name, self.mix, stores_of(work.parents), self.seed, work.folder)
+        made = []
+        for source, ops in self.ops.items():
+            for name, options in ops.items():
+                operator = own_operator(name, options, f"data.ops.{name}")
+                as_planned(f"data.ops.{name}", operator.params, self.planned[name])
+                run_operator(work.parents[f"data.{source}"].path, operator)
+                made.append((work.parents[f"data.{source}"].path, operator))
+
+        renderer = renderer_of(self.counter) if self.counter is not None else None
+        stores = stores_of(work.parents)
+        build_mix(self.name, self.mix, stores, self.seed, work.folder, renderer)
+        for folder, operator in made:
+            if to_do(folder, operator):
+                at, rule = f"data.ops.{operator.name}", "was made by other code while it was read"
+                raise UserError(Problem(at, f"{operator.name}@1", rule, "run it again"))
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Hashes of the label files that a mix reads: new labels make another mix."""
+
+    names: Mapping[str, tuple[str, ...]]
+    """Labels by source, as `operation@version`."""
+
+    def __call__(self, parents: Mapping[str, Artifact]) -> Mapping[str, str]:
+        """SHA-256 of each file; nothing for a label that is not there."""
+        from pellucid.store import layout
+
+        found = {}
+        for source, names in self.names.items():
+            folder = parents[f"data.{source}"].path
+            for name in names:
+                op, _, version = name.rpartition("@")
+                for path in sorted(layout.labels(folder, op, int(version)).glob("*.parquet")):
+                    found[f"{source}/{name}/{path.name}"] = hash_file(path)
+        return found
+
+
+def renderer_of(options: ModelOptions) -> "Renderer":
+    """How a recipe's model counts tokens, without its weights.
+
+    Raises:
+        UserError: its files are missing or damaged.
+    """
+    from pellucid.prompt.render import Renderer
+
+    if options.kind == "build":
+        weights = options.decoder.weights
+        return Renderer.build(options, _folder(weights) if weights else None)
+    from pellucid.model import checkpoint
+
+    renderer = checkpoint.skeleton(_folder(options))[1]
+    renderer = renderer if options.lead == "keep" else renderer.led(options.lead)
+    if options.kind == "pretrained" and options.max_image_tokens:
+        return renderer.within(options.max_image_tokens)
+    return renderer
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +277,13 @@ class Init:
 
     options: ModelOptions
     seed: int
+    planned: Mapping[str, str] = field(default_factory=dict)
+    """Hashes of what it is made from when the run was planned."""
 
     def __call__(self, work: Work) -> None:
         """Fill the folder."""
+        if self.options.kind == "build" and isinstance(self.options.images, PythonImages):
+            as_planned("model.images", model_inputs(self.options), self.planned)
         from pellucid.model import checkpoint
         from pellucid.model.init import init_weights
         from pellucid.model.weights import parts
@@ -260,6 +337,7 @@ class Stage:
     dtype: str
     sharding: Sharding
     recompute: bool
+    keep_checkpoints: int
 
     def __call__(self, work: Work) -> None:
         """Fill the folder."""
@@ -280,6 +358,7 @@ class Stage:
                 validation_folder=work.parents[f"mix.{held.mix}"].path if held else None,
                 sharding=self.sharding,
                 recompute=self.recompute,
+                keep_checkpoints=self.keep_checkpoints,
             )
         )
 
@@ -327,6 +406,8 @@ class Evaluate:
     dtype: str
     scorers: Mapping[str, str]
     """Hashes of the scorers when the run was planned."""
+    own_tasks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What decided the questions of tasks of the user's own, then."""
 
     def __call__(self, work: Work) -> None:
         """Fill the folder."""
@@ -346,6 +427,8 @@ class EvaluateFolder:
     dtype: str
     scorers: Mapping[str, str]
     """Hashes of the scorers when the evaluation was planned."""
+    own_tasks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What decided the questions of tasks of the user's own, then."""
 
     def __call__(self, work: Work) -> None:
         """Fill the folder."""
@@ -366,6 +449,9 @@ def _evaluate(
         rule = "was edited while the run was under way"
         raise UserError(Problem("eval.tasks.*.scorer", edited[0], rule, "run it again"))
     options = told.options
+    own = {name: task for name, task in options.asking.items() if isinstance(task, PythonTask)}
+    for task, code in (own_tasks(own) if own else {}).items():
+        as_planned(f"eval.tasks.{task}", code, told.own_tasks.get(task, {}))
     engine = Engine.load(folder, options.slots, told.device, told.dtype, options.context_tokens)
     evaluate(
         told.options,

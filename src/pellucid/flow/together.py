@@ -37,6 +37,7 @@ class Training:
     validation_folder: Path | None
     sharding: Sharding
     recompute: bool = False
+    keep_checkpoints: int = 2
 
 
 def first() -> bool:
@@ -92,10 +93,12 @@ def train(training: Training) -> None:
 
 
 def _train(training: Training) -> None:
+    from pellucid.flow.names import trust_strategy
     from pellucid.flow.stores import open_at
     from pellucid.train.ranks import joined
     from pellucid.train.stage import train_stage
 
+    trust_strategy(training.checkpoint)  # it is of this run; another rank has not seen the recipe
     with joined().training_on(training.device) as ranks:
         train_stage(
             training.stage,
@@ -110,4 +113,5 @@ def _train(training: Training) -> None:
             ranks=ranks,
             sharding=training.sharding,
             recompute=training.recompute,
+            keep_checkpoints=training.keep_checkpoints,
         )

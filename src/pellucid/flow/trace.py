@@ -6,7 +6,7 @@ lead upwards, parent by parent, and the artifact's own files lead down to single
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -87,12 +87,7 @@ class Trace:
             f"  {item['id'][:SHORT]}  {item['dataset']} row {item['row']}, {item['licence']}"
             for item in self.records[:rows]
         ]
-        lines += ["", "rests on:"]
-        for link in self.chain:
-            source = f"{link.commit[:SHORT]}{' (dirty)' if link.dirty else ''}"
-            lines.append(f"  {link.job:<18} {link.content_hash[:SHORT]}  commit {source}")
-            lines.append(f"    {link.folder}")
-        return "\n".join(lines)
+        return "\n".join([*lines, "", *told_chain(self.chain)])
 
 
 def trace(home: Path, run: str, id: str) -> Trace:
@@ -111,13 +106,23 @@ def trace(home: Path, run: str, id: str) -> Trace:
     _check_fresh(path, artifacts, run)
     number = find_number(path, id)
     artifact = artifacts[number["job"]]
-    chain = _chain(artifact, artifacts)
-    folders = [artifacts[link.job].path for link in chain if link.type == "data"]
+    links = chain(artifact, artifacts)
+    folders = [artifacts[link.job].path for link in links if link.type == "data"]
     if artifact.manifest.type == "release":
         rows = _judged(artifacts, artifact, number)
     else:
         rows = _rows(artifact, number, folders)
-    return Trace(number["id"], number, tuple(rows), tuple(_records(rows, folders)), tuple(chain))
+    return Trace(number["id"], number, tuple(rows), tuple(_records(rows, folders)), tuple(links))
+
+
+def told_chain(links: Sequence[Link]) -> list[str]:
+    """The artifacts that something rests on, as lines for people."""
+    lines = ["rests on:"]
+    for link in links:
+        source = f"{link.commit[:SHORT]}{' (dirty)' if link.dirty else ''}"
+        lines.append(f"  {link.job:<18} {link.content_hash[:SHORT]}  commit {source}")
+        lines.append(f"    {link.folder}")
+    return lines
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -245,7 +250,7 @@ def _log_lines(artifact: Artifact, number: Mapping[str, Any]) -> list[Row]:
     return lines[-1:]
 
 
-def _chain(artifact: Artifact, artifacts: Mapping[str, Artifact]) -> list[Link]:
+def chain(artifact: Artifact, artifacts: Mapping[str, Artifact]) -> list[Link]:
     """An artifact and all its ancestors, nearest first."""
     queue, seen = [artifact.name], dict[str, Link]()
     while queue:

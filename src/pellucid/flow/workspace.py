@@ -24,6 +24,7 @@ from pellucid.flow.job import Job, Work
 from pellucid.flow.lines import say
 from pellucid.flow.provenance import RANKS, code_version, environment
 from pellucid.schema.artifact import MANIFEST, TIMING, Artifact, FileEntry, Manifest
+from pellucid.store.layout import LABELS
 
 HASH_ALWAYS_BYTES = 64 * 2**20
 """Files up to this size are hashed again before an artifact is reused; larger ones are sized."""
@@ -170,13 +171,18 @@ def check(artifact: Artifact) -> Artifact:
     return artifact
 
 
+def _is_label(job: Job, path: Path, folder: Path) -> bool:
+    """Whether a file of a store is a label; what reads labels names their hashes itself."""
+    return job.type == "data" and path.relative_to(folder).parts[0] == LABELS
+
+
 def _write_manifest(
     job: Job, parents: Mapping[str, Artifact], folder: Path, seconds: float
 ) -> None:
     files = {
         str(path.relative_to(folder)): FileEntry(hash_file(path), path.stat().st_size)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path != folder / MANIFEST
+        if path.is_file() and path != folder / MANIFEST and not _is_label(job, path, folder)
     }
     stable = {
         name: entry.sha256 for name, entry in files.items() if not name.startswith(f"{TIMING}/")
@@ -188,7 +194,7 @@ def _write_manifest(
         key=job.key(parents),
         content_hash=hash_json(stable),
         version=job.version,
-        slice=job.slice,
+        slice=job.told(parents),
         parents={name: parents[name].hash for name in job.parents},
         files=files,
         commit=commit,

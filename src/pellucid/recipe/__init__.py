@@ -6,5 +6,6 @@ validated without importing what it configures.
 
 from pellucid.recipe.load import dump, json_schema, load, to_yaml
 from pellucid.recipe.recipe import Recipe
+from pellucid.recipe.sources import load_sources
 
-__all__ = ["Recipe", "dump", "json_schema", "load", "to_yaml"]
+__all__ = ["Recipe", "dump", "json_schema", "load", "load_sources", "to_yaml"]

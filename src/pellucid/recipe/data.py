@@ -5,15 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pellucid.recipe.base import Options
-
-
-class SplitShares(Options):
-    """How a source's groups are dealt to the three splits; the rest is train."""
-
-    validation: float = Field(0.1, ge=0, lt=1)
-    """Share of groups for validation (picks checkpoints, tunes)."""
-    test: float = Field(0.1, ge=0, lt=1)
-    """Share of groups for test (reported, never used to choose)."""
+from pellucid.recipe.mix import Mix
+from pellucid.recipe.own import OwnOperator
+from pellucid.recipe.rows import RowsSourceOptions, SplitShares
 
 
 class SceneOptions(Options):
@@ -194,83 +188,17 @@ class ScenesSource(Options):
     """Licence of what is generated."""
 
 
-class RowsSource(Options):
-    """What every source of LLaVA-style rows can be told."""
+class StoreSource(Options):
+    """A store that is there already, such as `pellucid data import` makes, with its labels."""
 
-    image_folder: str | None = None
-    """Folder that image paths start at; that of the file in `path` when absent."""
-    dataset: str
-    """Name of the dataset, kept in every record."""
-    licence: str = Field(min_length=2)
-    """Licence of the data (an SPDX id where there is one). Required: nothing ships without one."""
-    revision: str = ""
-    """Version or commit of the dataset."""
-    domain: str = "real"
-    """Domain label of the records."""
-    task: str = "vqa"
-    """Task label of records that name none."""
-    split: SplitShares = SplitShares()
-    """Split of the pictures, for records that name no split."""
-    card: str | None = None
-    """What is known of rows that are not here yet, `file.yaml:part`: counts for `pellucid plan`."""
-    max_image_pixels: int = Field(50_000_000, ge=1)
-    """Pictures larger than this are refused."""
-    on_fault: Literal["refuse", "drop"] = "refuse"
-    """What a bad row does: stop the import, or be left out with its reason in the ledger."""
-
-
-class LlavaJsonSource(RowsSource):
-    """A LLaVA-style JSON or JSONL file beside its images."""
-
-    kind: Literal["llava_json"] = "llava_json"
+    kind: Literal["store"] = "store"
     path: str
-    """The file; relative to the recipe, or `asset:...` for package data."""
-
-
-class PythonSource(RowsSource):
-    """Rows from a function of your own: any format that a few lines of Python can read."""
-
-    kind: Literal["python"] = "python"
-    path: str
-    """`file.py:function`, relative to the recipe; it gives LLaVA-style rows."""
-    inputs: tuple[str, ...] = ()
-    """Files that the function reads, relative to the recipe: it gets them as the list `inputs`,
-    and a changed one is imported anew."""
-    options: dict[str, str | int | float | bool] = {}
-    """Further keyword arguments of the function."""
+    """Its folder, relative to the recipe. Records keep their names, licences and splits."""
 
 
 SourceOptions = Annotated[
-    ScenesSource | LlavaJsonSource | PythonSource, Field(discriminator="kind")
+    ScenesSource | StoreSource | RowsSourceOptions, Field(discriminator="kind")
 ]
-
-
-class Take(Options):
-    """One ingredient of a mix."""
-
-    source: str
-    """Name of a source."""
-    split: Literal["train", "validation"] = "train"
-    """Which split; a mix never takes test records."""
-    tasks: tuple[str, ...] = ()
-    """Only these tasks; all when empty."""
-    count: int | None = Field(None, ge=1)
-    """Exactly this many records, chosen by seed; all when absent."""
-    repeat: int = Field(1, ge=1)
-    """How often each record is seen per epoch."""
-    mode: Literal["as_is", "think", "nothink"] = "as_is"
-    """Override the mode of the final answer; `think` needs records with reasoning."""
-
-
-class Mix(Options):
-    """A frozen table of records to train on, made by a query."""
-
-    take: tuple[Take, ...] = Field(min_length=1)
-    """The ingredients, in order."""
-    think_share: float | None = Field(None, ge=0, le=1)
-    """Share of records that think; records that could do either are switched to meet it."""
-    seed: int = Field(0, ge=0, lt=2**48)
-    """Seed of counts and switches."""
 
 
 class DataOptions(Options):
@@ -280,3 +208,6 @@ class DataOptions(Options):
     """Each becomes one record store."""
     mixes: dict[str, Mix]
     """Each becomes one frozen table."""
+    ops: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")], OwnOperator] = {}
+    """Operators of your own, by the name of their label: a mix that names `NAME@1` in a `where` or
+    an `order` has it made for the sources that it takes."""

@@ -10,16 +10,17 @@ from pellucid.recipe.own import OwnFunction
 from pellucid.schema.record import Mode
 
 
-class StoreTask(Options):
-    """Items of one source's split, scored by the kind of their answers."""
+class AskingTask(Options):
+    """What every task that asks something has in common: whose records, how many, who scores."""
 
-    kind: Literal["store"] = "store"
+    kind: str
+    """What makes the questions."""
     source: str
     """Name of a source."""
     split: Literal["train", "validation", "test"] = "test"
     """Which split; a train slice gauges memorisation."""
     tasks: tuple[str, ...] = ()
-    """Only records of these tasks; all that have a gold answer when empty."""
+    """Only records of these tasks; all when empty."""
     limit: int | None = Field(None, ge=1)
     """At most this many items, chosen by seed; all when absent."""
     scorer: OwnFunction | None = None
@@ -35,16 +36,32 @@ class StoreTask(Options):
     """Whether gates may read it; a task that is only shown says false."""
 
 
+class StoreTask(AskingTask):
+    """The questions of one source's split as they stand there, where they have a gold answer."""
+
+    kind: Literal["store"] = "store"
+
+
+class PythonTask(AskingTask):
+    """Questions that a function of your own makes of one source's records."""
+
+    kind: Literal["python"] = "python"
+    path: str
+    """`file.py:function`, relative to the recipe; called with a record, it gives what to ask."""
+    options: dict[str, str | int | float | bool] = {}
+    """Further keyword arguments of the function."""
+
+
 class PoolTask(Options):
-    """Several store tasks taken as one: their rows are counted again, nothing is asked."""
+    """Several asking tasks taken as one: their rows are counted again, nothing is asked."""
 
     kind: Literal["pool"] = "pool"
     tasks: tuple[str, ...] = Field(min_length=2)
-    """Names of store tasks; measured where all of them are, checkpoint by checkpoint and mode by
+    """Names of tasks that ask; measured where all of them are, checkpoint by checkpoint and mode by
     mode."""
 
 
-TaskOptions = Annotated[StoreTask | PoolTask, Field(discriminator="kind")]
+TaskOptions = Annotated[StoreTask | PythonTask | PoolTask, Field(discriminator="kind")]
 
 
 class EvalOptions(Options):
@@ -73,9 +90,9 @@ class EvalOptions(Options):
     """Seed of limits, latency items and intervals."""
 
     @property
-    def store_tasks(self) -> dict[str, StoreTask]:
+    def asking(self) -> dict[str, AskingTask]:
         """The tasks that ask something, by name."""
-        return {name: task for name, task in self.tasks.items() if task.kind == "store"}
+        return {name: task for name, task in self.tasks.items() if isinstance(task, AskingTask)}
 
     @property
     def pools(self) -> dict[str, tuple[str, ...]]:
@@ -87,12 +104,12 @@ class EvalOptions(Options):
         }
 
     def members(self, name: str) -> tuple[str, ...]:
-        """The store tasks whose rows a task counts: its own, or those of its pool."""
+        """The asking tasks whose rows a task counts: its own, or those of its pool."""
         return self.pools.get(name, (name,))
 
     def modes_of(self, task: str) -> tuple[Mode, ...]:
-        """Modes in which a store task is asked."""
-        return self.store_tasks[task].modes or self.modes
+        """Modes in which a task is asked."""
+        return self.asking[task].modes or self.modes
 
     def for_checkpoint(self, names: Collection[str]) -> "EvalOptions":
         """What is asked of one checkpoint, the same for every list of checkpoints.
@@ -103,11 +120,11 @@ class EvalOptions(Options):
         told = self.modes if "final" in names else self.earlier_modes or self.modes
         kept = {
             name: tuple(mode for mode in told if mode in self.modes_of(name))
-            for name, task in self.store_tasks.items()
+            for name, task in self.asking.items()
             if not task.checkpoints or set(task.checkpoints) & set(names)
         }
         asked = {
-            name: self.store_tasks[name].model_copy(update={"checkpoints": (), "modes": modes})
+            name: self.asking[name].model_copy(update={"checkpoints": (), "modes": modes})
             for name, modes in kept.items()
             if modes
         }

@@ -15,18 +15,18 @@ from pellucid.base.lookup import did_you_mean
 from pellucid.recipe.recipe import Recipe
 
 
-def explain(detail: ErrorDetails) -> Problem:
-    """One pydantic error as a `Problem`."""
+def explain(detail: ErrorDetails, root: Any = Recipe) -> Problem:
+    """One pydantic error as a `Problem`; `root` is the type that was validated."""
     location = detail["loc"]
-    path, _ = _walk(location)
+    path, _ = _walk(location, root)
     field = ".".join(path) or "recipe"
     kind = detail["type"]
     if kind == "extra_forbidden":
-        _, known = _walk(location[:-1])
+        _, known = _walk(location[:-1], root)
         fix = did_you_mean(str(location[-1]), known)
         return Problem(field, detail["input"], "is not a field here", fix)
     if kind == "missing":
-        return Problem(field, None, "is required", "add it")
+        return Problem(field, None, "is required", _added(location))
     if kind == "union_tag_not_found":
         return Problem(f"{field}.kind", None, "is required", "say which kind it is")
     if kind == "union_tag_invalid":
@@ -34,14 +34,22 @@ def explain(detail: ErrorDetails) -> Problem:
         known = [tag.strip("' ") for tag in str(context.get("expected_tags", "")).split(",")]
         given = str(context.get("tag"))
         return Problem(f"{field}.kind", given, "is not a known kind", did_you_mean(given, known))
-    message = detail["msg"][0].lower() + detail["msg"][1:]
+    message = detail["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
     return Problem(field, detail["input"], f"is refused: {message}", "correct the value")
 
 
-def _walk(location: Sequence[int | str]) -> tuple[list[str], list[str]]:
+def _added(location: Sequence[int | str]) -> str:
+    """What to do about a field that is missing; of one in a list, what surprises most."""
+    if not any(isinstance(part, int) for part in location):
+        return "add it"
+    return "add it (a list replaces that of the recipe in `extends`; it is not merged with it)"
+
+
+def _walk(location: Sequence[int | str], root: Any) -> tuple[list[str], list[str]]:
     """Field path of a location without union tags, and the fields known at its end."""
     path: list[str] = []
-    here: Any = Recipe
+    here: Any = root
     for part in location:
         models = _models(here)
         if len(models) > 1 and part in (tagged := {_tag(model): model for model in models}):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from pellucid.base.errors import Problem
 from pellucid.base.lookup import unknown
-from pellucid.recipe.eval import PoolTask, StoreTask
+from pellucid.recipe.eval import AskingTask, PoolTask
 from pellucid.recipe.recipe import Recipe
 from pellucid.recipe.release import Check, metrics_of, pair_of
 from pellucid.schema.report import MEANS, METRIC_NAMES, OF_MODES, OF_POOLS
@@ -28,7 +28,7 @@ def tasks(recipe: Recipe) -> Iterator[Problem]:
         at = f"eval.checkpoints.{index}"
         if checkpoint not in known:
             yield unknown(at, checkpoint, known)
-        elif not recipe.eval.for_checkpoint(_called(recipe, checkpoint)).store_tasks:
+        elif not recipe.eval.for_checkpoint(_called(recipe, checkpoint)).asking:
             fix = "name it in a task's checkpoints, or take it out"
             yield Problem(at, checkpoint, "is asked no task", fix)
     for name, task in recipe.eval.tasks.items():
@@ -62,10 +62,13 @@ def independent(recipe: Recipe) -> Iterator[Problem]:
         return
     free = sorted(
         name
-        for name, task in recipe.eval.store_tasks.items()
+        for name, task in recipe.eval.asking.items()
         if task.floor and task.split == "test" and _apart(recipe, task, rewarded)
     )
-    fix = f"take a family out of data.mixes.{recipe.rl.mix} and let a check read it"
+    fix = (
+        f"take a family out of data.mixes.{recipe.rl.mix} and let a check read its accuracy "
+        "(docs/own-data.md shows one), or set release: null for a run without a verdict"
+    )
     if free:
         fix = f"let a check read the accuracy of eval.final.{free[0]}"
     yield Problem(
@@ -77,7 +80,7 @@ def independent(recipe: Recipe) -> Iterator[Problem]:
     )
 
 
-def _store(recipe: Recipe, at: str, task: StoreTask) -> Iterator[Problem]:
+def _store(recipe: Recipe, at: str, task: AskingTask) -> Iterator[Problem]:
     if task.source not in recipe.data.sources:
         yield unknown(f"{at}.source", task.source, recipe.data.sources)
     for index, mode in enumerate(task.modes):
@@ -90,7 +93,7 @@ def _store(recipe: Recipe, at: str, task: StoreTask) -> Iterator[Problem]:
 
 
 def _pool(recipe: Recipe, at: str, task: PoolTask) -> Iterator[Problem]:
-    known = recipe.eval.store_tasks
+    known = recipe.eval.asking
     for index, member in enumerate(task.tasks):
         if member not in known:
             yield unknown(f"{at}.tasks.{index}", member, known)
@@ -136,7 +139,7 @@ def _measured(recipe: Recipe, at: str, metric: str) -> Iterator[Problem]:
         rule = f"is not measured: eval.tasks.{task} leaves out this checkpoint"
         yield Problem(at, metric, rule, "add it to the task's checkpoints")
     for member in recipe.eval.members(task):
-        asked = recipe.eval.store_tasks.get(member)
+        asked = recipe.eval.asking.get(member)
         if asked is None:
             continue  # a pool that names no task is refused by itself
         of = f"eval.tasks.{member}"
@@ -170,22 +173,24 @@ def _judges(recipe: Recipe, check: Check, rewarded: set[str]) -> bool:
         parts = metric.split(".")
         if len(parts) != 6 or parts[1] not in _called(recipe, "final") or parts[5] not in JUDGES:
             continue
-        members = [recipe.eval.store_tasks.get(name) for name in recipe.eval.members(parts[2])]
+        members = [recipe.eval.asking.get(name) for name in recipe.eval.members(parts[2])]
         if all(task and _apart(recipe, task, rewarded) for task in members):
             return True
     return False
 
 
-def _apart(recipe: Recipe, task: StoreTask, rewarded: set[str]) -> bool:
+def _apart(recipe: Recipe, task: AskingTask, rewarded: set[str]) -> bool:
     """Whether a task shows the pictures of a family that is not rewarded."""
     return task.picture == "as_is" and _family(recipe, task.source) not in rewarded
 
 
 def _family(recipe: Recipe, source: str) -> str:
-    """What a source's records have in common: the kind of its scenes, else its dataset."""
+    """What a source's records have in common: the kind of its scenes, its store, its dataset."""
     options = recipe.data.sources.get(source)
     if options is None:
         return source
+    if options.kind == "store":
+        return options.path
     return options.scene.kind if options.kind == "scenes" else options.dataset
 
 

@@ -5,21 +5,31 @@ is replaced. `null` removes what the parent set.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
 from pellucid.base.errors import Problem, UserError, boundary
-from pellucid.base.lookup import did_you_mean
+from pellucid.base.lookup import did_you_mean, nearest
 from pellucid.base.paths import ASSETS
+from pellucid.recipe.base import Options
 from pellucid.recipe.explain import explain
 from pellucid.recipe.recipe import Recipe
 from pellucid.recipe.rules import conflicts
 
 SHIPPED = ASSETS / "recipes"
+
+OptionsT = TypeVar("OptionsT", bound=Options)
+
+_PLACES = (
+    "data.sources.*", "data.ops.*", "model", "model.prompt", "model.images",
+    "model.vision.weights", "model.decoder.weights", "rl.rewards.own.*", "eval.tasks.*",
+    "eval.tasks.*.scorer",
+)  # fmt: skip
+"""Where a recipe names files."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -64,10 +74,27 @@ def find(name: str, beside: Path | None = None) -> Path:
     shipped = SHIPPED / f"{name.removesuffix('.yaml')}.yaml"
     if "/" not in name and shipped.is_file():
         return shipped
+    raise UserError(_not_found(name, direct))
+
+
+def _not_found(name: str, direct: Path) -> Problem:
+    """What is there instead: a folder with a recipe in it, a file of nearly that name, nothing."""
+    if direct.is_dir():
+        inside = [path.name for path in sorted(direct.glob("*.y*ml")) if path.is_file()]
+        told = f"name the recipe in it: {Path(name) / inside[0]}" if inside else "name a YAML file"
+        return Problem("recipe", name, "is a folder", told)
+    if "/" in name or direct.suffix in (".yaml", ".yml"):
+        files = [path.name for path in direct.parent.glob("*.y*ml")]
+        files += [path.name for path in SHIPPED.glob("*.yaml")] if "/" not in name else []
+        guess = nearest(direct.name, files)
+        rule = (
+            "does not exist" if direct.parent.is_dir() else "lies in a folder that does not exist"
+        )
+        fix = f"did you mean {str(Path(name).with_name(guess))!r}?" if guess else "check the path"
+        return Problem("recipe", name, rule, fix)
     known = [path.stem for path in SHIPPED.glob("*.yaml")]
-    raise UserError(
-        Problem("recipe", name, "is neither a file nor a shipped recipe", did_you_mean(name, known))
-    )
+    rule = "is neither a file nor a shipped recipe"
+    return Problem("recipe", name, rule, did_you_mean(name, known))
 
 
 def load(name: str, sets: Sequence[str] = ()) -> Recipe:
@@ -80,11 +107,20 @@ def load(name: str, sets: Sequence[str] = ()) -> Recipe:
     Raises:
         UserError: every problem found, with field, value, rule and fix.
     """
+    return validate(read_tree(name, sets))
+
+
+def read_tree(name: str, sets: Sequence[str] = ()) -> dict[str, Any]:
+    """A recipe as plain values, not yet validated; relative paths are made absolute.
+
+    Raises:
+        UserError: there is no such recipe, it is not YAML, or an override cannot be applied.
+    """
     path = find(name)
     tree = _read(path, ())
     for item in sets:
         _apply(tree, item)
-    return validate(_absolute(tree, path.parent))
+    return _absolute(tree, path.parent)
 
 
 def validate(tree: Mapping[str, Any]) -> Recipe:
@@ -97,6 +133,28 @@ def validate(tree: Mapping[str, Any]) -> Recipe:
     if found:
         raise UserError(found)
     return recipe
+
+
+def load_options(path: Path, kind: type[OptionsT], sets: Sequence[str] = ()) -> OptionsT:
+    """Options that stand in a YAML file of their own, such as an endpoint's.
+
+    Args:
+        path: the file; `extends:` names another beside it.
+        kind: the options class.
+        sets: overrides as `a.b=value`.
+
+    Raises:
+        UserError: there is no such file, or it says something that `kind` does not know.
+    """
+    if not path.is_file():
+        raise UserError(Problem("file", str(path), "does not exist", "check the path"))
+    tree = _read(path, ())
+    for item in sets:
+        _apply(tree, item)
+    try:
+        return kind.model_validate(tree)
+    except ValidationError as error:
+        raise UserError([explain(detail, kind) for detail in error.errors()]) from None
 
 
 def to_yaml(tree: Any) -> str:
@@ -208,28 +266,26 @@ def _index(node: list[Any], part: str, item: str) -> int:
 
 def _absolute(tree: dict[str, Any], base: Path) -> dict[str, Any]:
     """Make relative file paths independent of where the recipe is read from."""
-    sources = (tree.get("data") or {}).get("sources") if isinstance(tree.get("data"), dict) else {}
-    nodes = list(sources.values()) if isinstance(sources, dict) else []
-    model = tree.get("model")
-    if isinstance(model, dict):
-        nodes += [model, model.get("prompt")]
-        parts = (model.get(name) for name in ("vision", "decoder"))
-        nodes += [part.get("weights") for part in parts if isinstance(part, dict)]
-    rewards = (tree.get("rl") or {}).get("rewards") if isinstance(tree.get("rl"), dict) else None
-    own = rewards.get("own") if isinstance(rewards, dict) else None
-    nodes += list(own.values()) if isinstance(own, dict) else []
-    tasks = (tree.get("eval") or {}).get("tasks") if isinstance(tree.get("eval"), dict) else None
-    asked = tasks.values() if isinstance(tasks, dict) else ()
-    nodes += [task.get("scorer") for task in asked if isinstance(task, dict)]
-    for node in nodes:
-        if not isinstance(node, dict):
-            continue
+    for node in (node for place in _PLACES for node in _nodes(tree, place.split("."))):
         for key in ("path", "image_folder", "tokenizer", "card"):
             if key in node:
                 node[key] = _from(base, node[key])
         if isinstance(node.get("inputs"), list):
             node["inputs"] = [_from(base, value) for value in node["inputs"]]
     return tree
+
+
+def _nodes(node: Any, steps: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The mappings at a place of a tree that may be anything."""
+    if not isinstance(node, dict):
+        return
+    if not steps:
+        yield node
+    elif steps[0] == "*":
+        for below in node.values():
+            yield from _nodes(below, steps[1:])
+    else:
+        yield from _nodes(node.get(steps[0]), steps[1:])
 
 
 def _from(base: Path, value: Any) -> Any:

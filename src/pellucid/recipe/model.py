@@ -204,13 +204,49 @@ class Qwen2VlImages(Scaled):
         return self.most_tokens(patch_px) * self.patches_per_token
 
 
+class PythonImages(Scaled):
+    """A function of your own: which parts of a picture the tower sees, and at which sizes.
+
+    A patch is a token.
+    """
+
+    kind: Literal["python"] = "python"
+    path: str
+    """`file.py:function`, relative to the recipe; called with width, height and patch side in
+    pixels, it gives a list of `((left, top, right, bottom), (width, height))`: a part of the
+    picture, and the size that it is resized to, whole patches."""
+    options: dict[str, str | int | float | bool] = {}
+    """Further keyword arguments of the function."""
+    max_tokens: int = Field(ge=1)
+    """Most patches of all parts of a picture together; a function that gives more is refused."""
+    sha256: str = Field("", pattern="^([0-9a-f]{64})?$")
+    """Hash of the file; the run fills it in. Given in a recipe, no other file will do."""
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
+
+    @property
+    def function(self) -> str:
+        """Name of the function."""
+        return self.path.rpartition(":")[2]
+
+    def most_tokens(self, patch_px: int) -> int:
+        """Tokens of the largest image."""
+        return self.max_tokens
+
+    def most_patches(self, patch_px: int) -> int:
+        """Patches that the tower reads of the largest image."""
+        return self.max_tokens
+
+
 NewImageOptions = Annotated[
     DynamicImages
     | Siglip2Images
     | MultiCropImages
     | S2Images
     | DynamicS2Images
-    | MultiCropS2Images,
+    | MultiCropS2Images
+    | PythonImages,
     Field(discriminator="kind"),
 ]
 """Strategies that a new model can be built with."""
@@ -222,6 +258,7 @@ ImageOptions = Annotated[
     | S2Images
     | DynamicS2Images
     | MultiCropS2Images
+    | PythonImages
     | Qwen2VlImages,
     Field(discriminator="kind"),
 ]

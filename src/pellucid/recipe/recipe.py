@@ -52,5 +52,5 @@ class Recipe(Options):
     def idle_sources(self) -> tuple[str, ...]:
         """Sources that no mix takes and no task asks about: drawn or imported for nothing."""
         taken = {take.source for mix in self.data.mixes.values() for take in mix.take}
-        asked = {task.source for task in self.eval.store_tasks.values()}
+        asked = {task.source for task in self.eval.asking.values()}
         return tuple(name for name in self.data.sources if name not in taken | asked)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from pellucid.base.errors import Problem
 from pellucid.base.lookup import unknown
-from pellucid.recipe import gate_rules, held_out, rl_rules
+from pellucid.recipe import gate_rules, held_out, mix_rules, rl_rules
 from pellucid.recipe.data import PictureScene, SceneOptions
-from pellucid.recipe.model import NewImageOptions, OneView, Weights
+from pellucid.recipe.model import NewImageOptions, OneView, PythonImages, Weights
 from pellucid.recipe.recipe import Recipe
 from pellucid.recipe.train import Modules, Schedule, Stage
 
@@ -48,6 +48,8 @@ def sources(recipe: Recipe) -> Iterator[Problem]:
     """Splits leave something to train on; a scene's ranges hold something."""
     for name, source in recipe.data.sources.items():
         at = f"data.sources.{name}"
+        if source.kind == "store":
+            continue  # its records have their splits
         if source.split.validation + source.split.test >= 1:
             given = {"validation": source.split.validation, "test": source.split.test}
             yield Problem(f"{at}.split", given, "leaves nothing to train on", "lower one of them")
@@ -210,7 +212,7 @@ def _images(images: NewImageOptions, patch_px: int) -> Iterator[Problem]:
             f"exceeds model.images.max_patches={images.max_patches}",
             "lower the first or raise the second",
         )
-    if isinstance(images, OneView):
+    if isinstance(images, OneView | PythonImages):
         return
     if images.kind == "multi_crop":
         field, side, least, unit = "crop_px", images.crop_px, images.crop_px, "crop"
@@ -322,6 +324,7 @@ def _warmup(field: str, schedule: Schedule) -> Iterator[Problem]:
 RULES: tuple[Callable[[Recipe], Iterator[Problem]], ...] = (
     names,
     sources,
+    mix_rules.mixes,
     model,
     evaluation,
     stages,

@@ -169,6 +169,8 @@ class TrainOptions(Options):
     sharding: Sharding = "none"
     """What several ranks share out: nothing, the optimizer's state (ZeRO-1), or weights, gradients
     and state (FSDP2)."""
+    keep_checkpoints: int = Field(2, ge=1)
+    """How many of a stage's newest checkpoints lie on the disk while it runs."""
     recompute: bool = False
     """Layers keep their inputs alone and compute the rest again in the backward pass: a third more
     arithmetic, a fraction of the memory, the same numbers."""

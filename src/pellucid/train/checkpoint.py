@@ -14,7 +14,8 @@ import json
 import math
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,9 @@ def save(
     trained: Sequence[Parameter],
     optimizers: Optimizers,
     ranks: Ranks = ALONE,
+    kept: int = KEPT,
 ) -> None:
-    """Write a checkpoint beside its final name, rename it, then remove all but the newest two.
+    """Write a checkpoint beside its final name, rename it, then remove all but the newest `kept`.
 
     All ranks call it.
 
@@ -73,7 +75,7 @@ def save(
     tensors = {**_weights(trained), **optimizers.state()}
     _publish(folder / FOLDER / f"step-{state.step:06d}", asdict(state), tensors, ranks)
     if ranks.leads:
-        for old in _whole(folder, "step")[:-KEPT]:
+        for old in _whole(folder, "step")[:-kept]:
             _discard(old)
 
 
@@ -193,12 +195,12 @@ def _read(tensors: Mapping[str, Tensor], path: Path, ranks: Ranks) -> None:
         dcp.load(dict(tensors), storage_reader=reader, process_group=ranks.aside, no_dist=alone)
 
 
-class _quiet(warnings.catch_warnings):  # noqa: N801 (a context manager, named as one)
+@contextmanager
+def _quiet() -> Iterator[None]:
     """Without the library's remark that one process is alone."""
-
-    def __enter__(self) -> None:
-        super().__enter__()
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="torch.distributed is disabled")
+        yield
 
 
 def _newest(folder: Path, run: str) -> Path | None:

@@ -61,7 +61,8 @@ class Lengths:
     overrides: tuple[MixMode, ...]
     """Mode override of the mix, per row."""
     entries: np.ndarray
-    """(entries,) The row of each entry: every row as often as the mix repeats it."""
+    """(entries,) The row of each entry: every row as often as the mix repeats it. In the mix's
+    order, window by window where it has a curriculum."""
     row: np.ndarray
     """(examples,) The row of each example; ascending."""
     part: np.ndarray
@@ -78,6 +79,9 @@ class Lengths:
     """(examples,) Number of targets; at least 1, as the renderer shows no example without."""
     image_tokens: tuple[int | None, ...]
     """What the largest image of an example is scaled down to; None for the model's own budget."""
+    windows: tuple[int, ...] = ()
+    """Entries of each window of the mix's curriculum, which `entries` goes through in order; empty
+    without one."""
 
     def examples_of(self, row: int) -> range:
         """The examples of a row."""
@@ -256,10 +260,13 @@ def _select(mix: Sequence[MixRow], found: pa.Table) -> Lengths:
     numbers = np.asarray(kept["row"])
     rows = np.unique(numbers)
     items = [mix[int(number)] for number in rows]
+    entries = np.repeat(np.arange(len(items)), [item.repeat for item in items])
+    ranks = np.array([item.rank for item in items])[entries]
+    windows = np.unique(ranks, return_counts=True)[1]
     return Lengths(
         records=tuple(item.id for item in items),
         overrides=tuple(item.mode for item in items),
-        entries=np.repeat(np.arange(len(items)), [item.repeat for item in items]),
+        entries=entries[np.argsort(ranks, kind="stable")],
         row=np.searchsorted(rows, numbers),
         part=np.asarray(kept["example"]),
         modes=tuple(kept["mode"].to_pylist()),
@@ -268,6 +275,7 @@ def _select(mix: Sequence[MixRow], found: pa.Table) -> Lengths:
         patches=np.asarray(kept["patches"]),
         supervised=np.asarray(kept["supervised"]),
         image_tokens=tuple(kept["image_tokens"].to_pylist()),
+        windows=tuple(windows.tolist()) if len(windows) > 1 else (),
     )
 
 

@@ -2,8 +2,12 @@
 
 A Feistel network over the smallest even number of bits that holds `n`, walked until the value falls
 below `n`. Position and index are found in O(1) memory, so a run resumes anywhere, whatever the
-number of workers. Leaves out on purpose: weighting and mixing, which the frozen mix already holds.
+number of workers. A curriculum is a row of such orders, one for each of its windows.
+
+Leaves out on purpose: weighting and mixing, which the frozen mix already holds.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -36,6 +40,35 @@ def window(start: int, stop: int, n: int, seed: int, epoch: int) -> np.ndarray:
         found[outside] = _feistel(found[outside], half, keys)
         outside = found >= n
     return found.astype(np.int64)
+
+
+def in_windows(start: int, stop: int, sizes: Sequence[int], seed: int, epoch: int) -> np.ndarray:
+    """Positions `start` to `stop` of an order that goes through windows one after the other.
+
+    Args:
+        start: first position.
+        stop: position after the last.
+        sizes: things in each window; those of a window have neighbouring indices.
+        seed: of the order within each window.
+        epoch: of the order within each window.
+
+    Returns:
+        int64 (stop - start,), each in [0, sum of sizes); one window gives what `window` gives.
+
+    >>> in_windows(0, 5, [2, 3], seed=0, epoch=0).tolist()
+    [1, 0, 2, 4, 3]
+    """
+    if len(sizes) == 1:
+        return window(start, stop, sizes[0], seed, epoch)
+    found, first = [], 0
+    for number, size in enumerate(sizes):
+        low, high = max(start, first), min(stop, first + size)
+        if low < high:
+            own = derive(seed, "curriculum", number)
+            found.append(first + window(low - first, high - first, size, own, epoch))
+        first += size
+    assert 0 <= start <= stop <= first, f"window [{start}, {stop}) is not inside [0, {first})"
+    return np.concatenate([*found, np.zeros(0, np.int64)])
 
 
 def _feistel(values: np.ndarray, half: int, keys: list[int]) -> np.ndarray:

@@ -10,7 +10,9 @@ An epoch is the Feistel order of all *entries* (a record of the mix, once per re
   length, so they are shuffled; a step takes packs, across windows, until the next would exceed the
   budget, and ends with the epoch.
 
-Either way every example of every entry is seen once per epoch, and no step spans two epochs. With
+Either way every example of every entry is seen once per epoch, and no step spans two epochs. A mix
+with a curriculum is gone through window by window of that (`order.in_windows`), every epoch anew; a
+window of packing, or a step, at the border of two holds records of both. With
 `max_steps` epochs follow each other until there are so many. Leaves out on purpose: dealing packs
 to ranks.
 """
@@ -57,6 +59,7 @@ class Plan:
         self._budgets = stage.pack.max_tokens, stage.pack.max_patches
         self._records, self._tokens = stage.batch_records, stage.batch_tokens
         self._entries = len(lengths.entries)
+        self._curriculum = lengths.windows or (self._entries,)
         widest = stage.pack.window_records
         self._step = self._records or widest
         self._width = min(widest, self._step)
@@ -105,7 +108,7 @@ class Plan:
         end = min((step + 1) * self._step, self._entries)
         start = min(step * self._step + part * self._width, end)
         stop = min(start + self._width, end)
-        positions = order.window(start, stop, self._entries, self._seed, epoch)
+        positions = order.in_windows(start, stop, self._curriculum, self._seed, epoch)
         items = [
             example
             for entry in self._lengths.entries[positions]

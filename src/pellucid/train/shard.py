@@ -65,12 +65,10 @@ def matrices(layer: nn.Module) -> Iterator[nn.Module]:
 def gather(objective: Objective, ranks: Ranks) -> None:
     """Put the weights together again on the first rank's CPU; the others are left with nothing."""
     release(objective)
-    assert all(isinstance(one, DTensor) for one in objective.parameters()), "something is fetched"
     made = dict[int, nn.Parameter]()  # a tied tensor stays one
     for module in objective.modules():
         for name, tensor in list(module.named_parameters(recurse=False)):
-            if not isinstance(tensor, DTensor):
-                continue
+            assert isinstance(tensor, DTensor), f"{name} is fetched"
             if id(tensor) not in made:
                 made[id(tensor)] = _gathered(tensor, ranks)
             setattr(module, name, made[id(tensor)])

@@ -74,6 +74,7 @@ def train_stage(
     ranks: Ranks = ALONE,
     sharding: Sharding = "none",
     recompute: bool = False,
+    keep_checkpoints: int = checkpoints.KEPT,
 ) -> None:
     """Train one stage into `folder`, from the start or from where a killed run stood.
 
@@ -92,6 +93,7 @@ def train_stage(
         ranks: the processes that train together. How many there are changes the last bits.
         sharding: what the ranks share out.
         recompute: layers compute again what the backward pass needs.
+        keep_checkpoints: how many of the newest lie on the disk at a time.
 
     Raises:
         UserError: the mix cannot be trained on, or a step is not finite.
@@ -113,13 +115,15 @@ def train_stage(
         trained = parameters(modules, stage.modules, stage.optimizer.kind)
         assert all(one.tensor.dtype == torch.float32 for one in trained), "masters are float32"
         if ranks.leads:
-            _tell(folder, lengths, mix, table.rows(sizes, stage.modules, trained))
+            rows = table.rows(sizes, stage.modules, trained)
+            _tell(folder, lengths, mix, table.checked(rows, modules, stage.lora))
         optimizers = Optimizers(trained, stage.modules, stage.optimizer, dtype, ranks, sharding)
         run = _run(stage, mix, checkpoint, seed, dtype)
         start = checkpoints.resume(folder, run, trained, optimizers, ranks)
         plan = Plan(lengths, stage, seed)
         feed = Feed(lengths, stores, loaded.renderer)
-        kept = _features(folder, stage, run, plan, lengths, feed, objective, device, ranks)
+        with deterministic(device):
+            kept = _features(folder, stage, run, plan, lengths, feed, objective, device, ranks)
         stepper = Stepper(
             folder, stage, plan.total, objective, optimizers, lengths, feed, device, ranks,
             loaded.renderer.choice_ids, kept,
@@ -128,17 +132,27 @@ def train_stage(
             held_out = _validation(
                 folder, stage, validation_folder, stores, loaded, objective, device
             )
-        with (
-            deterministic(device),
-            recomputing(loaded.model, recompute),
-            closing(kept) if kept else nullcontext(),
-        ):
-            _loop(folder, stage, plan, start, stepper, held_out, trained, optimizers, ranks)
+        with _running(device, loaded, recompute, kept):
+            at = start, stepper, held_out, trained, optimizers, ranks, keep_checkpoints
+            _loop(folder, stage, plan, *at)
         if held_out and held_out.keeps:
             _take_best(folder, run, trained, ranks)
         if split:
             gather(objective, ranks)
         _end(folder, stage, checkpoint, loaded, ranks)
+
+
+@contextmanager
+def _running(
+    device: str, loaded: models.Loaded, recompute: bool, kept: Features | None
+) -> Iterator[None]:
+    """How the steps are computed; the features that were kept are let go at the end."""
+    with (
+        deterministic(device),
+        recomputing(loaded.model, recompute),
+        closing(kept) if kept else nullcontext(),
+    ):
+        yield
 
 
 def _end(folder: Path, stage: Stage, checkpoint: Path, loaded: models.Loaded, ranks: Ranks) -> None:
@@ -225,7 +239,7 @@ def _features(
 
 def _run(stage: Stage, mix: tuple[MixRow, ...], checkpoint: Path, seed: int, dtype: str) -> str:
     """Hash of everything that decides the steps."""
-    rows = [[row.id, row.repeat, row.mode] for row in mix]
+    rows = [[row.id, row.repeat, row.mode, *([row.rank] if row.rank else [])] for row in mix]
     told = stage.model_dump(mode="json")
     return hash_json([checkpoints.FORMAT, told, rows, file_hashes(checkpoint), seed, dtype])
 
@@ -240,6 +254,7 @@ def _loop(
     trained: list[Parameter],
     optimizers: Optimizers,
     ranks: Ranks,
+    kept: int,
 ) -> None:
     """The steps that are left, with a checkpoint every so many and at a Ctrl-C."""
     total, peak = plan.total, peak_flops(stepper.device, stepper.objective.dtype)
@@ -265,7 +280,7 @@ def _loop(
                 progress.at(done, f"loss {outcome.log['loss']:.3f}")
             if due:
                 state = checkpoints.State(start.run, done, *step.after, *sizes)
-                checkpoints.save(folder, state, trained, optimizers, ranks)
+                checkpoints.save(folder, state, trained, optimizers, ranks, kept)
             if stopping:
                 stop.asked = True  # also where it was pressed on another rank
                 break

@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import nn
 
 from pellucid.base.paths import write_text
-from pellucid.recipe.train import Modules
+from pellucid.recipe.train import LoraModules, Modules
 from pellucid.train.optim import Parameter
 
 FILE = "parameters.json"
@@ -54,6 +54,28 @@ def rows(sizes: Mapping[str, int], rates: Modules, trained: Sequence[Parameter])
         )
         for name, size in sizes.items()
     ]
+
+
+def checked(
+    table: list[Row], modules: Mapping[str, nn.Module], lora: LoraModules | None
+) -> list[Row]:
+    """The same rows, if what asks for gradients is what the stage says, no more and no less.
+
+    A module without a rate asks for none, one with adapters for a part, any other for all of its
+    own; and what asks for a gradient has an optimizer.
+
+    >>> checked([Row("decoder", 20, 0, 0, None)], {"decoder": nn.Linear(4, 4)}, None)
+    Traceback (most recent call last):
+    AssertionError: 20 parameters of decoder are trained, 0 are to be
+    """
+    for row in table:
+        asks = sum(one.numel() for one in modules[row.module].parameters() if one.requires_grad)
+        adapted = row.rate is not None and lora is not None and getattr(lora, row.module)
+        whole = 0 if row.rate is None else row.parameters
+        wanted = row.trained if adapted else whole
+        told = f"{asks} parameters of {row.module} are trained, {wanted} are to be"
+        assert asks == wanted == row.trained, told
+    return table
 
 
 def lines(table: Sequence[Row]) -> list[str]:

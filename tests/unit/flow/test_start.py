@@ -32,7 +32,15 @@ def test_what_people_change_next_is_a_recipe_too(tmp_path: Path) -> None:
     head, _, tail = FIRST.partition('leading "# ".\n')
     path.write_text(head + "\n" + tail.replace("# ", "", 1).replace("\n# ", "\n"), encoding="utf-8")
     (stage,) = load(str(path), ()).train.stages
-    assert stage.epochs == 5 and stage.modules.vision is None
+    assert stage.epochs == 12 and stage.modules.vision, "as the comment above them says"
+
+
+def test_it_says_what_a_new_domain_of_pictures_wants() -> None:
+    """Beside the modules, where people look when the tower is frozen and nothing is learnt."""
+    before, _, after = FIRST.partition("modules: {")
+    comment = before.rpartition("mix: own")[2]
+    assert "the tower is frozen" in comment and "new domain of pictures" in comment
+    assert "more\n#       # epochs" in comment and after.startswith("vision: ")
 
 
 def test_its_rows_are_sound(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ LINES = [
     {"step": 0, "loss": 2.5, "loss_by_mode": {"think": 3.0}, "first": True, "note": "a"},
     {"step": 1, "loss": 2.0, "loss_by_mode": {"think": 2.5}},
 ]
+LONG_S = 240.0
+"""Longer than anything here takes, on a machine that does much else."""
 ID = "eval.final.charts.auto.all.accuracy"
 ODD = "eval.final.own.auto.domain-real%20world.accuracy"
 
@@ -115,7 +118,7 @@ def write(path: Path, lines: list[dict[str, Any]], end: str = "") -> None:
 
 
 def settle(kept: Kept, count: int) -> None:
-    limit = time.monotonic() + 30
+    limit = time.monotonic() + LONG_S
     while len(kept.told) < count and time.monotonic() < limit:
         time.sleep(0.05)
     assert len(kept.told) == count
@@ -162,20 +165,27 @@ def test_a_log_that_was_cut_and_has_grown_past_where_it_was_is_told_whole(tmp_pa
 
 
 class Slow(Kept):
-    """Answers after ten seconds."""
+    """Answers when it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.let_go = Event(), Event()
 
     def line(self, job: str, step: int, values: Any) -> None:
-        time.sleep(10)
+        self.asked.set()
+        self.let_go.wait(LONG_S)
 
 
 def test_a_tracker_that_does_not_answer_holds_no_run_up(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pellucid.flow.tracking._PATIENCE_S", 0.2)
-    told = Tracking({"slow": Slow()})
+    slow = Slow()
+    told = Tracking({"slow": slow})
     write(tmp_path / "log.jsonl", LINES)
     with told.following("rl", tmp_path):
-        time.sleep(1.5)
+        assert slow.asked.wait(LONG_S)
+    slow.let_go.set()
     assert "--track slow is left out from here: no answer" in capsys.readouterr().err
     told.close()
 

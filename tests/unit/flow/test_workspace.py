@@ -224,3 +224,25 @@ def test_clean_keeps_what_is_used_and_what_is_being_built(tmp_path: Path) -> Non
     gone = clean(tmp_path, (), False)
     assert f"artifacts/{lost.path.name}" in gone and kept.path.is_dir()
     assert not lost.path.exists()
+
+
+def test_labels_of_a_store_are_no_content(tmp_path: Path) -> None:
+    """A store that was looked at again gives its children the hash that it had before."""
+
+    def labelled(verdict: str) -> Job:
+        def write(it: Work) -> None:
+            (it.folder / "store.json").write_text("{}", encoding="utf-8")
+            (it.folder / "labels" / "triage@1").mkdir(parents=True)
+            (it.folder / "labels" / "triage@1" / "a.parquet").write_text(verdict, encoding="utf-8")
+
+        return job("data.own", told={"labels": verdict}, work=write)
+
+    workspace = Workspace(tmp_path)
+    before, after = (workspace.build(labelled(one), {}) for one in ("good", "poor"))
+    assert before.path != after.path and before.hash == after.hash
+    assert (after.path / "labels/triage@1/a.parquet").read_text("utf-8") == "poor"
+    (after.path / "labels/triage@1/a.parquet").write_text("judged anew", encoding="utf-8")
+    assert workspace.find(labelled("poor"), {}) == after, "labels may come later"
+    (after.path / "store.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(UserError, match="is not the file that was written"):
+        workspace.find(labelled("poor"), {})

@@ -72,6 +72,16 @@ def test_a_typo_names_the_field_and_the_nearest() -> None:
     assert str(caught.value) == f"{expected} 'warmup_share'?"
 
 
+def test_a_stage_that_is_given_in_part_is_told_that_lists_are_replaced(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("extends: finetune\ntrain: {stages: [{name: sft, mix: own}]}", encoding="utf-8")
+    with pytest.raises(UserError, match=r"stages\.0\.pack=None is required; .*a list replaces"):
+        load(str(own))
+    own.write_text("extends: finetune\nrl: {batches: 1}", encoding="utf-8")
+    with pytest.raises(UserError, match=r"rl\.mix=None is required; add it\n"):
+        load(str(own))
+
+
 def test_a_typo_deep_in_a_plugin_has_the_path_the_user_wrote() -> None:
     given = tree()
     given["data"]["sources"]["charts"]["scene"]["max_bar"] = 3
@@ -332,3 +342,24 @@ def test_image_budgets_that_cannot_be_are_refused(images: str, message: str) -> 
 )
 def test_recipes_of_the_benchmarks_follow_the_recipes_that_they_extend(path: Path) -> None:
     assert load(str(path)).name == path.stem
+
+
+def test_a_recipe_that_is_not_there_is_told_by_what_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "recipe.yaml").write_text("extends: smoke\n", encoding="utf-8")
+    (tmp_path / "empty").mkdir()
+    for name, says in (
+        ("mine", "is a folder; name the recipe in it: mine/recipe.yaml"),
+        ("empty", "is a folder; name a YAML file"),
+        ("mine/recpe.yaml", "does not exist; did you mean 'mine/recipe.yaml'"),
+        ("mien/recipe.yaml", "lies in a folder that does not exist; check the path"),
+        ("recipe.yaml", "does not exist; check the path"),
+        ("smok.yaml", "does not exist; did you mean 'smoke.yaml'"),
+        ("smok", "is neither a file nor a shipped recipe; did you mean 'smoke'"),
+    ):
+        with pytest.raises(UserError) as refused:
+            load(name)
+        assert says in str(refused.value), name

@@ -57,6 +57,9 @@ def test_openmmreasoner_s_settings() -> None:
     """Supplement, Table 1, and the released scripts; the deviations are named in the recipe."""
     recipe = load(OMR)
     (stage,), rl = recipe.train.stages, recipe.rl
+    assert (recipe.dtype, recipe.train.sharding, recipe.train.recompute) == (
+        "bfloat16", "weights", True
+    )  # fmt: skip
     assert set(stage.modules.model_dump().values()) == {5e-5}
     assert (stage.schedule.kind, stage.schedule.warmup_steps) == ("cosine", 430)
     assert (stage.max_steps, stage.batch_tokens) == (4300, 32 * 61440)

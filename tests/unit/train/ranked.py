@@ -1,4 +1,4 @@
-"""What each rank runs in `test_ranks`: trains stages, and presses Ctrl-C on one rank if told so."""
+"""What each rank runs in `test_ranks`: trains stages, and sends one rank a signal if told so."""
 
 import json
 import os
@@ -30,10 +30,13 @@ def count(tensor: torch.Tensor) -> int:
 
 for task in json.loads(sys.argv[1]):
     seen: list[int] = []
+    pictured: list[int] = []
     held: list[int] = []
     weights: list[int] = []
 
-    def step(self, number, planned, task=task, seen=seen, held=held, weights=weights):
+    def step(
+        self, number, planned, task=task, seen=seen, pictured=pictured, held=held, weights=weights
+    ):
         weights.append(sum(map(count, (one.tensor for one in self._optimizers._by_name.values()))))
         held.append(
             sum(
@@ -43,10 +46,12 @@ for task in json.loads(sys.argv[1]):
                 for value in fields.values()
             )
         )
-        dealt = turns(planned.packs, self._lengths.patches, ranks.rank, ranks.size, False)
-        seen.append(sum(turn.counts for turn in dealt))
+        patches = self._lengths.patches
+        dealt = list(turns(planned.packs, patches, ranks.rank, ranks.size, False))
+        seen.append(len(dealt))
+        pictured.append(sum(int(patches[list(turn.pack)].sum()) for turn in dealt))
         if (task["press_rank"], task["press_step"]) == (ranks.rank, number):
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), task.get("signal", signal.SIGINT))
         return real(self, number, planned)
 
     Stepper.step = step
@@ -61,6 +66,7 @@ for task in json.loads(sys.argv[1]):
             )  # fmt: skip
     line = f"{task['name']} rank {ranks.rank}"  # in one write each: the ranks share a pipe
     told = f"{line} holds {held[-1]}\n{line} trains {weights[-1]}\n{line} packs {seen}\n"
+    told += f"{line} patches {pictured}\n"
     sys.stdout.write(told)
     sys.stdout.flush()
 leave()

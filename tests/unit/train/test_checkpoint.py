@@ -96,6 +96,15 @@ def test_only_the_newest_two_stay(tmp_path) -> None:
     assert one.resume(tmp_path).step == 0 and not (tmp_path / FOLDER).exists()
 
 
+def test_as_many_stay_as_were_asked_for(tmp_path) -> None:
+    one = Trained()
+    for step in (1, 2, 3, 4):
+        save(tmp_path, state(step), one.parameters, one.optimizers, kept=3)
+    assert names(tmp_path) == ["step-000002", "step-000003", "step-000004"]
+    save(tmp_path, state(5), one.parameters, one.optimizers, kept=1)
+    assert names(tmp_path) == ["step-000005"]
+
+
 def test_nothing_in_it_is_pickled(tmp_path) -> None:
     one = Trained()
     one.step(1)

@@ -82,6 +82,20 @@ def test_lengths_are_those_of_the_examples(world, index, tmp_path) -> None:
         assert found.modes[place] == rendered.mode
 
 
+def test_no_picture_is_opened(world, index, monkeypatch) -> None:
+    """Sizes stand in the records: the same lengths where no picture can be read."""
+    before = index()
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a picture was opened")
+
+    monkeypatch.setattr(Store, "image", refuse)
+    monkeypatch.setattr(Image, "open", refuse)
+    found = index(context_tokens=255)  # another key, so it is measured anew
+    assert found.patches.any() and found.patches.tolist() == before.patches.tolist()
+    assert found.tokens.tolist() == before.tokens.tolist()
+
+
 def test_entries_repeat_rows_as_the_mix_says(world, index) -> None:
     """The first row stands twice."""
     assert index().entries.tolist() == [0, *range(len(world.records))]

@@ -6,7 +6,9 @@ import sys
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoModelForImageTextToText
 
+import pellucid.hf  # noqa: F401 (registers)
 from pellucid.base.errors import UserError
 from pellucid.model import checkpoint
 from pellucid.recipe import load
@@ -91,6 +93,42 @@ def test_a_stage_moves_matrices_alone_and_by_little_rank(world, stage, tmp_path)
         change = (after[name] - before[name]).double()
         sizes = torch.linalg.svdvals(change)
         assert sizes[1] > 0 and sizes[2] < 1e-5 * sizes[0], name
+
+
+def test_what_is_published_says_what_was_trained(world, stage, tmp_path, monkeypatch) -> None:
+    """Logits with adapters, after they are merged, and of what transformers loads of the folder."""
+    seen: list[torch.Tensor] = []
+
+    def spied(modules, lora):
+        (model,) = live
+        with torch.no_grad():
+            seen.append(said(model))
+        merge(modules, lora)
+
+    live, real = [], checkpoint.load
+
+    def loading(folder, *args):
+        loaded = real(folder, *args)
+        live[:] = [loaded.model]
+        return loaded
+
+    monkeypatch.setattr("pellucid.train.stage.merge", spied)
+    monkeypatch.setattr("pellucid.train.stage.models.load", loading)
+    lora = {"vision": {"rank": 2}, "decoder": {"rank": 2}}
+    made = stage(modules=Modules(vision=3e-2, decoder=3e-2), lora=lora, epochs=1)
+    train_stage(made, world.mix, world.stores, world.model, tmp_path, 3, "cpu", "float32")
+    held = {folder: load_file(folder / "model.safetensors")
+            for folder in (world.model, tmp_path / "checkpoint")}  # fmt: skip
+    one, other = held.values()
+    assert one.keys() == other.keys(), "no weight is lost, of the tower neither"
+    assert any(name.startswith("vision.") and (one[name] != other[name]).any() for name in one)
+    with torch.no_grad():
+        published = said(real(tmp_path / "checkpoint").model)
+        theirs = said(AutoModelForImageTextToText.from_pretrained(tmp_path / "checkpoint"))
+        before = said(real(world.model).model)
+    assert len(seen) == 1 and (seen[0] - before).abs().max() > 0.01
+    assert (published - seen[0]).abs().max() <= 1e-5
+    assert torch.equal(theirs, published)
 
 
 def test_mode_tokens_can_be_left_as_they_are(world, stage, tmp_path):

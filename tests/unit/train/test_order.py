@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.train.order import permute, window
+from pellucid.train.order import in_windows, permute, window
 
 
 @given(n=st.integers(1, 700), seed=st.integers(0, 2**62), epoch=st.integers(0, 1000))
@@ -58,3 +58,24 @@ def test_neighbours_do_not_stay_neighbours() -> None:
 def test_a_window_outside_the_order_is_an_invariant() -> None:
     with pytest.raises(AssertionError, match="not inside"):
         window(0, 6, 5, seed=0, epoch=0)
+
+
+SIZES = st.lists(st.integers(1, 60), min_size=1, max_size=6)
+
+
+@given(sizes=SIZES, seed=st.integers(0, 2**62), epoch=st.integers(0, 99), data=st.data())
+def test_a_curriculum_shuffles_within_its_windows(sizes, seed: int, epoch: int, data) -> None:
+    whole = in_windows(0, sum(sizes), sizes, seed, epoch)
+    ends = np.cumsum(sizes)
+    for end, size in zip(ends, sizes, strict=True):
+        assert sorted(whole[end - size : end]) == list(range(end - size, end))
+    start = data.draw(st.integers(0, sum(sizes)))
+    stop = data.draw(st.integers(start, sum(sizes)))
+    assert in_windows(start, stop, sizes, seed, epoch).tolist() == whole[start:stop].tolist()
+
+
+def test_windows_of_a_curriculum_are_shuffled_apart() -> None:
+    whole = in_windows(0, 1000, [500, 500], 0, 0)
+    assert int((whole[:500] == whole[500:] - 500).sum()) < 10
+    assert int((whole == np.arange(1000)).sum()) < 20, "shuffled, not in the mix's order"
+    assert in_windows(0, 9, [9], 5, 1).tolist() == window(0, 9, 9, 5, 1).tolist()

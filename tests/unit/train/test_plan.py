@@ -35,7 +35,19 @@ def lengths(draw) -> dict:
         patches=np.array(patches),
         supervised=np.ones(count, dtype=int),
         image_tokens=(None,) * count,
+        windows=draw(windows(sum(repeats))),
     )
+
+
+@st.composite
+def windows(draw, entries: int) -> tuple[int, ...]:
+    """Windows of a curriculum; none half of the time."""
+    cuts = draw(
+        st.just([]) | st.lists(st.integers(1, max(1, entries - 1)), max_size=4, unique=True)
+    )
+    cuts = [0, *sorted(cut for cut in cuts if cut < entries), entries]
+    sizes = tuple(np.diff(cuts).tolist())
+    return sizes if len(sizes) > 1 else ()
 
 
 @st.composite
@@ -191,3 +203,35 @@ def test_a_window_never_reaches_into_the_next_step(records: int) -> None:
     )
     sizes = [[len(pack) for pack in step.packs] for step in Plan(index, stage, 0).steps(Cursor())]
     assert sizes == {8: [[3, 3, 2], [3, 3, 2], [3, 1]], 3: [[3]] * 6 + [[2]]}[records]
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=5), st.integers(1, 4), st.integers(0, 9))
+@settings(deadline=None, max_examples=30)
+def test_a_curriculum_is_learnt_window_by_window(batches, records, seed) -> None:
+    """Windows of whole steps: a step holds nothing of another window, in every epoch."""
+    sizes = [records * one for one in batches]
+    count = sum(sizes)
+    index = Lengths(
+        records=tuple(f"r{row}" for row in range(count)),
+        overrides=("as_is",) * count,
+        entries=np.arange(count),
+        row=np.arange(count),
+        part=np.zeros(count, int),
+        modes=("nothink",) * count,
+        tasks=("t",) * count,
+        tokens=np.full(count, 10),
+        patches=np.zeros(count, int),
+        supervised=np.ones(count, int),
+        image_tokens=(None,) * count,
+        windows=tuple(sizes) if len(sizes) > 1 else (),
+    )
+    stage = Stage(
+        name="s", mix="m", modules=Modules(decoder=1e-3), batch_records=records, epochs=2,
+        pack=Pack(max_tokens=MAX_TOKENS, max_patches=MAX_PATCHES),
+    )  # fmt: skip
+    met = [
+        np.searchsorted(np.cumsum(sizes), members(step), side="right")
+        for step in Plan(index, stage, seed).steps(Cursor())
+    ]
+    told = [number for number, one in enumerate(batches) for _ in range(one)]
+    assert [set(one.tolist()) for one in met] == [{number} for number in told * 2]

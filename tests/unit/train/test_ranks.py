@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -33,6 +34,11 @@ LAUNCHER = [
     sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"
 ]  # fmt: skip
 SMALL = Pack(max_tokens=70, max_patches=20, window_records=4)
+BESIDE = {
+    "optimizer": AdamW(weight_decay=0.1), "batch_records": 3,
+    "pack": Pack(max_tokens=50, max_patches=20, window_records=4),
+}  # fmt: skip
+"""Now and then one rank has text alone while the other has images."""
 VARIANTS = {
     "records": {"optimizer": AdamW(weight_decay=0.1), "batch_records": 6, "pack": SMALL},
     "muon": {"optimizer": Muon(), "batch_records": None, "batch_tokens": 150, "pack": SMALL},
@@ -41,6 +47,9 @@ VARIANTS = {
         "lora": LoraModules(decoder=DecoderLora(rank=2, alpha=4)), "optimizer": AdamW(),
         "pack": SMALL,
     },
+    "text beside": BESIDE,
+    "sharded text beside": BESIDE,
+    "split text beside": BESIDE,
     "split": {"optimizer": AdamW(weight_decay=0.1), "pack": SMALL},
     "split muon": {"optimizer": Muon(), "batch_records": None, "batch_tokens": 150, "pack": SMALL},
     "split one pack": {"batch_records": 2, "pack": Pack(max_tokens=250, max_patches=60)},
@@ -139,7 +148,7 @@ def trained(world, stage, tmp_path_factory):
         )  # fmt: skip
     torch.set_num_threads(before)
     command = [*LAUNCHER, str(RANKED), json.dumps(tasks)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     return root, done
 
@@ -168,6 +177,23 @@ def same(one: Path, two: Path, apart: float = 1e-5) -> None:
         assert torch.allclose(tensor, others[name], rtol=0, atol=within), name
 
 
+def by_rank(told: str, name: str, what: str) -> list[list[int]]:
+    """What both ranks had of something, step by step."""
+    found = re.findall(rf"(?m)^{name} rank \d {what} (\[[^]]*\])", told)
+    assert len(found) == 2, "both ranks trained"
+    return [json.loads(one) for one in found]
+
+
+@pytest.mark.parametrize("name", [name for name in VARIANTS if name.endswith("text beside")])
+def test_a_rank_has_text_alone_while_the_other_has_images(trained, name: str) -> None:
+    """So what the test below compares holds for such steps, too."""
+    _, done = trained
+    packs, patches = (by_rank(done.stdout, name, what) for what in ("packs", "patches"))
+    steps = zip(*packs, *patches, strict=True)
+    found = sum(min(a, b) > 0 and min(c, d) == 0 < max(c, d) for a, b, c, d in steps)
+    assert 3 <= found < len(packs[0])
+
+
 @pytest.mark.parametrize("name", [name for name in VARIANTS if name not in {*PRESSED, ROUGH}])
 def test_two_ranks_train_the_model_that_one_does(trained, name: str) -> None:
     root, done = trained
@@ -175,11 +201,7 @@ def test_two_ranks_train_the_model_that_one_does(trained, name: str) -> None:
     same(root / "1" / name, root / "2" / name, apart=5e-4 if name == "split best" else 1e-5)
     if name in AGAIN or name == FROM_ONE:
         return
-    packs = [
-        json.loads(found)
-        for found in re.findall(rf"(?m)^{name} rank \d packs (\[[^]]*\])", done.stdout)
-    ]
-    assert len(packs) == 2, "both ranks trained"
+    packs = by_rank(done.stdout, name, "packs")
     if name.endswith("one pack"):
         assert set(packs[0] + packs[1]) == {0, 1}, "one of the two has nothing to do"
     else:
@@ -230,6 +252,47 @@ def test_the_same_ranks_go_on_bit_for_bit(trained, name: str) -> None:
     broken, unbroken = root / "2" / name, root / "2" / AGAIN[name]
     for file in ("log.jsonl", "checkpoint/model.safetensors"):
         assert (broken / file).read_bytes() == (unbroken / file).read_bytes()
+
+
+KILLED = {"none": (2, 1), "weights": (2, 1), "optimizer": (1, 2)}
+"""Processes that are killed, and processes that go on, by what they share out."""
+
+
+@pytest.mark.parametrize("shared", KILLED)
+def test_killed_at_any_step_another_number_of_ranks_goes_on(
+    world, stage, tmp_path, shared: str
+) -> None:
+    """By kill -9 on one of them; the same examples come in the same order, and teach the same."""
+    chance = random.Random(shared)
+    made = stage(epochs=3, checkpoint_every=2, optimizer=AdamW(weight_decay=0.1), pack=SMALL)
+    given = (made, world.mix, world.stores, world.model)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    train_stage(*given, tmp_path / "whole", 3, "cpu", "float32")
+    before, after = KILLED[shared]
+    task = {
+        "name": shared, "stage": made.model_dump(mode="json"), "root": str(world.root),
+        "mix": str(world.mix), "folder": str(tmp_path / "killed"), "held_out": "",
+        "sharding": shared, "again": False, "dtype": "float32", "signal": signal.SIGKILL,
+        "press_rank": chance.randrange(before), "press_step": chance.randrange(3, 10),
+    }  # fmt: skip
+    done = launched(before, task)
+    assert done.returncode != 0 and "Signal 9 (SIGKILL)" in done.stderr
+    assert not (tmp_path / "killed" / "checkpoint").exists()
+    if after == 1:
+        train_stage(*given, tmp_path / "killed", 3, "cpu", "float32")
+    else:
+        done = launched(after, {**task, "press_rank": -1})
+        assert done.returncode == 0, done.stderr
+        assert f"resumed after step {task['press_step'] // 2 * 2}" in done.stderr
+    torch.set_num_threads(threads)
+    same(tmp_path / "whole", tmp_path / "killed")
+
+
+def launched(processes: int, task: dict) -> subprocess.CompletedProcess[str]:
+    """So many ranks at one task."""
+    command = [*LAUNCHER[:-1], str(processes), str(RANKED), json.dumps([task])]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
 
 
 def test_layers_that_are_fetched_rounded_learn_alike(trained) -> None:

@@ -15,6 +15,7 @@ from pellucid.base.errors import UserError
 from pellucid.model import checkpoint
 from pellucid.recipe.train import AdamW, Modules, Muon, Pack, Schedule
 from pellucid.store import MixRow, read_mix, write_mix
+from pellucid.train.frozen import choose
 from pellucid.train.optim import Optimizers, parameters
 from pellucid.train.plan import Step
 from pellucid.train.stage import train_stage
@@ -157,6 +158,23 @@ def test_frozen_parts_keep_every_bit(world, stage, tmp_path) -> None:
     assert log(tmp_path)[0]["lr"].keys() == {"projector"}
 
 
+@pytest.mark.parametrize("wrong", ["one more", "one less"])
+def test_what_is_trained_must_be_what_the_stage_says(
+    world, stage, tmp_path, monkeypatch, wrong: str
+) -> None:
+    """A tensor of the frozen decoder that learns, and one of the projector that does not."""
+
+    def chosen(modules, *more) -> None:
+        choose(modules, *more)
+        name = {"one more": "decoder", "one less": "projector"}[wrong]
+        next(modules[name].parameters()).requires_grad_(wrong == "one more")
+
+    monkeypatch.setattr("pellucid.train.stage.choose", chosen)
+    everything = Modules(projector=1e-2)
+    with pytest.raises(AssertionError, match="are trained, .* are to be"):
+        train(world, tmp_path, stage(modules=everything, epochs=1))
+
+
 def test_text_alone_does_not_reach_a_projector(world, stage, tmp_path) -> None:
     """Steps without a picture pass, counted and without effect; steps with one move it."""
     texts = {record.id for record in world.records if not record.images}
@@ -237,6 +255,33 @@ def test_a_loss_that_is_not_finite_stops_the_stage(world, stage, tmp_path) -> No
     assert seen["step"]["loss"] == "nan"
     assert not (folder / "checkpoint").exists()
     assert log(folder) == []
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_a_gradient_that_is_not_finite_stops_the_stage(
+    world, stage, tmp_path, monkeypatch, value: float
+) -> None:
+    """Of a loss that is finite: in the third step one number of one gradient is not."""
+    real, steps = Optimizers.sum_gradients, []
+
+    def summed(self: Optimizers) -> None:
+        real(self)
+        steps.append(1)
+        if len(steps) == 3:
+            self._modules["decoder"][0].grad[0, 0] = value
+
+    monkeypatch.setattr(Optimizers, "sum_gradients", summed)
+    said = rf"train\.tiny\.grad_norm={value} is not finite at step 2 \(records"
+    with pytest.raises(UserError, match=said):
+        train(world, tmp_path, stage(checkpoint_every=1))
+    told = json.loads((tmp_path / "reproducer.json").read_text())
+    assert len(told["records"]) == 6 and told["step"]["step"] == "2"
+    assert float(told["step"]["loss"]) > 0, "the loss was finite"
+    assert len(log(tmp_path)) == 2, "the step was not made"
+    monkeypatch.setattr(Optimizers, "sum_gradients", real)
+    train(world, tmp_path, stage(checkpoint_every=1))
+    train(world, tmp_path / "whole", stage(checkpoint_every=1))
+    assert files(tmp_path)["log.jsonl"] == files(tmp_path / "whole")["log.jsonl"]
 
 
 def test_a_gradient_that_explodes_stops_the_stage(world, stage, tmp_path) -> None:

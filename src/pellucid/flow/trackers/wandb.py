@@ -43,6 +43,7 @@ def connect(about: About, where: str) -> Tracker:
     quiet = module.Settings(
         silent=True, console="off", disable_git=True, disable_code=True, x_disable_stats=True,
         x_disable_meta=True, x_disable_machine_info=True,
+        x_service_wait=120,  # seconds for its own process to start, on a machine that is busy
     )  # fmt: skip
     run = module.init(
         project=where or PROJECT,

@@ -1,0 +1,157 @@
+"""Sources of rows: files of any format, and functions of the user's."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+
+from pellucid.recipe.base import Options
+from pellucid.schema.record import AnswerKind
+
+
+class SplitShares(Options):
+    """How a source's groups are dealt to the three splits; the rest is train."""
+
+    validation: float = Field(0.1, ge=0, le=1)
+    """Share of groups for validation (picks checkpoints, tunes)."""
+    test: float = Field(0.1, ge=0, le=1)
+    """Share of groups for test (reported, never used to choose); 1 for a set for evaluation."""
+
+
+class RowsSource(Options):
+    """What every source of LLaVA-style rows can be told."""
+
+    image_folder: str | None = None
+    """Folder that image paths start at; that of the file in `path` when absent."""
+    dataset: str
+    """Name of the dataset, kept in every record."""
+    licence: str = Field(min_length=2)
+    """Licence of the data (an SPDX id where there is one). Required: nothing ships without one."""
+    revision: str = ""
+    """Version or commit of the dataset."""
+    domain: str = "real"
+    """Domain label of the records."""
+    task: str = "vqa"
+    """Task label of records that name none."""
+    split: SplitShares = SplitShares()
+    """Split of the pictures, for records that name no split."""
+    card: str | None = None
+    """What is known of rows that are not here yet, `file.yaml:part`: counts for `pellucid plan`."""
+    max_image_pixels: int = Field(50_000_000, ge=1)
+    """Pictures larger than this are refused."""
+    on_fault: Literal["refuse", "drop"] = "refuse"
+    """What a bad row does: stop the import, or be left out with its reason in the ledger."""
+    repair: bool | tuple[str, ...] = False
+    """Mend rows before they are checked: all operators of `pellucid data repair`, or these."""
+
+    @model_serializer(mode="wrap")
+    def _told(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # The field came later: sources that do not repair keep the keys of their jobs.
+        told: dict[str, Any] = handler(self)
+        if not self.repair:
+            told.pop("repair", None)
+        return told
+
+
+class FileSource(RowsSource):
+    """What every source that is a file can be told."""
+
+    kind: str
+    """Which format its rows have; `pellucid data check FILE` says it."""
+    path: str
+    """The file, a folder of such files, or a pattern (`train-*.parquet`): JSON, JSON lines, CSV,
+    Parquet, Arrow or WebDataset tars. Relative to the recipe, `asset:...` for package data, or
+    `hub:ORG/NAME@COMMIT/PATTERN` for files of a dataset on a hub, fetched once."""
+
+
+class LlavaJsonSource(FileSource):
+    """LLaVA-style rows beside their images."""
+
+    kind: Literal["llava_json"] = "llava_json"
+
+
+class ShareGptSource(FileSource):
+    """ShareGPT rows: `conversations`, `images`, `system`."""
+
+    kind: Literal["sharegpt"] = "sharegpt"
+
+
+class OpenAiSource(FileSource):
+    """OpenAI's chat messages; pictures as `data:` addresses or files."""
+
+    kind: Literal["openai"] = "openai"
+
+
+class TrlSource(FileSource):
+    """TRL's and Hugging Face's rows: `messages` and `images`."""
+
+    kind: Literal["trl"] = "trl"
+
+
+class CauldronSource(FileSource):
+    """Hugging Face's pairs: `images` and `texts` of `{user, assistant}`."""
+
+    kind: Literal["cauldron"] = "cauldron"
+
+
+class VerlSource(FileSource):
+    """verl's RL rows: `prompt`, `images`, `reward_model.ground_truth`."""
+
+    kind: Literal["verl"] = "verl"
+
+
+class Columns(Options):
+    """Which column holds what; found by usual names where nothing is said."""
+
+    question: str | None = None
+    """What is asked."""
+    answer: str | None = None
+    """What is right."""
+    images: str | None = None
+    """One picture or a list of them."""
+    options: str | tuple[str, ...] | None = None
+    """What may be chosen from: a column of lists, or one column for each option."""
+    reasoning: str | None = None
+    """The thinking before the answer."""
+    reply: str | None = None
+    """What is trained on as it stands, its thinking included; the answer when absent. A row is
+    scored only where its answer has a column of its own."""
+
+
+class TableSource(FileSource):
+    """Columns with a question, an answer, pictures, options."""
+
+    kind: Literal["table"] = "table"
+    columns: Columns = Columns()
+    """Which column holds what."""
+    ask: str | None = Field(None, min_length=2)
+    """What every row is asked, where no column is named for the question."""
+    answer_kind: AnswerKind | None = None
+    """Kind of the answers without options; by their form (number or text) when absent."""
+    first_option: Literal[0, 1] | None = None
+    """What the first option's number is, where answers are numbers of options."""
+
+
+class PythonSource(RowsSource):
+    """Rows from a function of your own: any format that a few lines of Python can read."""
+
+    kind: Literal["python"] = "python"
+    path: str
+    """`file.py:function`, relative to the recipe; it gives LLaVA-style rows."""
+    inputs: tuple[str, ...] = ()
+    """Files that the function reads, relative to the recipe: it gets them as the list `inputs`,
+    and a changed one is imported anew."""
+    options: dict[str, str | int | float | bool] = {}
+    """Further keyword arguments of the function."""
+
+
+FileSourceOptions = (
+    LlavaJsonSource
+    | ShareGptSource
+    | OpenAiSource
+    | TrlSource
+    | CauldronSource
+    | VerlSource
+    | TableSource
+)
+
+RowsSourceOptions = Annotated[FileSourceOptions | PythonSource, Field(discriminator="kind")]
