@@ -7,12 +7,13 @@ TORCH_INDEX ?=
 CONSTRAINTS ?= constraints/cpu.txt
 BIN         := .venv/bin
 
-.PHONY: run backbone test lint types imports install clean
+.PHONY: run backbone test test-ray lint types imports install clean
 
 install: .venv/installed
 
 .venv/installed: pyproject.toml constraints/cpu.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "pellucid is tested on Python 3.11; run: make PYTHON=python3.11 ...")'
+	@[ -n "$$CI" ] || echo 'Once: torch and about 130 packages go into .venv (2 GB on the disk); pip is silent for 2 to 5 minutes.'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install -q --disable-pip-version-check $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) -c $(CONSTRAINTS) torch
 	$(BIN)/pip install -q --disable-pip-version-check -c $(CONSTRAINTS) -e '.[dev]'
@@ -30,6 +31,11 @@ backbone: install
 
 test: install
 	$(BIN)/pytest -m "not gpu" -n auto --dist loadfile --no-loadscope-reorder
+
+# The same tests of operators with Ray beside the local runner; Ray is no dependency of the others.
+test-ray: install
+	$(BIN)/pip install -q --disable-pip-version-check -c $(CONSTRAINTS) -e '.[dev,ray]'
+	$(BIN)/pytest tests/unit/data/ops/test_run.py -k runner -rs
 
 lint: install
 	$(BIN)/ruff check src tests benchmarks docs

@@ -145,7 +145,7 @@ def _kind(node: Mapping[str, Any]) -> str:
         return f"`{node['const']}`"
     if "enum" in node:
         return " \\| ".join(
-            f"`{value}`" if value.strip() else f'`"{value}"`' for value in node["enum"]
+            f"`{value}`" if str(value).strip() else f'`"{value}"`' for value in node["enum"]
         )
     if options := node.get("anyOf") or node.get("oneOf"):
         return " \\| ".join(_type(option) for option in options if option.get("type") != "null")

@@ -21,9 +21,50 @@ FROZEN = {
         "--seed", "--temperature", "model", "question",
     ],
     "pellucid data": ["--help"],
+    "pellucid data card": ["--help", "--home", "--to", "store"],
+    "pellucid data catalog": ["--help", "--json", "name"],
     "pellucid data check": ["--help", "--images", "--json", "--max-image-pixels", "file"],
+    "pellucid data decontaminate": [
+        "--against", "--alike", "--embedding", "--help", "--home", "--json", "--page", "--runner",
+        "--workers", "stores",
+    ],
+    "pellucid data dedup": [
+        "--alike", "--crops", "--embedding", "--help", "--home", "--json", "--runner", "--workers",
+        "stores",
+    ],
+    "pellucid data diff": ["--count", "--help", "--home", "--json", "a", "b"],
+    "pellucid data export": ["--format", "--help", "--home", "--json", "--split", "--to", "store"],
+    "pellucid data import": [
+        "--dataset", "--drop", "--help", "--images", "--json", "--kind", "--licence", "--path",
+        "--seed", "--set", "--to", "--workers", "file",
+    ],
+    "pellucid data measure": [
+        "--gives", "--help", "--home", "--json", "--of", "--op", "--option", "--runner",
+        "--workers", "stores",
+    ],
+    "pellucid data mix": ["--help", "--home", "--json", "--set", "--tokens", "name", "recipe"],
+    "pellucid data publish": ["--allow", "--help", "--home", "--json", "--to", "store"],
+    "pellucid data rebuild": ["--from", "--help", "--home", "--json", "--to", "folder"],
+    "pellucid data repair": ["--diff", "--help", "--images", "--json", "--only", "--to", "file"],
+    "pellucid data review": [
+        "--help", "--home", "--no-open", "--policy", "--port", "--reviewer", "--sample", "--seed",
+        "--source", "store",
+    ],
     "pellucid data show": [
-        "--count", "--help", "--home", "--id", "--json", "--source", "--split", "--task", "run",
+        "--count", "--help", "--home", "--id", "--json", "--like", "--source", "--split", "--task",
+        "store",
+    ],
+    "pellucid data stats": ["--help", "--home", "--json", "--page", "store"],
+    "pellucid data teach": [
+        "--again", "--batch-from", "--batch-to", "--budget-calls", "--budget-money",
+        "--budget-tokens", "--calls", "--domain", "--dry-run", "--endpoint", "--help", "--home",
+        "--job", "--json", "--judge", "--judges", "--k", "--keep", "--label", "--ledger",
+        "--limit", "--set", "--split", "--task", "--to", "--trust", "store",
+    ],
+    "pellucid data trace": ["--help", "--home", "--json", "id", "store"],
+    "pellucid data triage": [
+        "--agreement", "--help", "--home", "--json", "--policy", "--reviewer", "--sample",
+        "--seed", "store",
     ],
     "pellucid eval": ["--help", "--home", "--json", "--set", "model", "recipe"],
     "pellucid export": [
@@ -40,8 +81,7 @@ FROZEN = {
     "pellucid recipe show": ["--help", "--set", "recipe"],
     "pellucid report": ["--help", "--home", "--json", "--open", "run"],
     "pellucid run": [
-        "--force", "--from", "--help", "--home", "--json", "--only", "--set", "--track",
-        "recipe",
+        "--force", "--from", "--help", "--home", "--json", "--only", "--set", "--track", "recipe",
     ],
     "pellucid runs": ["--help"],
     "pellucid runs clean": ["--dry-run", "--help", "--home", "--json", "--run"],

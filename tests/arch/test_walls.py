@@ -18,7 +18,9 @@ TORCH_FREE = [
     "pellucid.prompt",
     "pellucid.score",
     "pellucid.store",
+    "pellucid.endpoint",
     "pellucid.data",
+    "pellucid.data.teacher.run",
     "pellucid.eval",
     "pellucid.eval.page",
     "pellucid.release",
@@ -78,7 +80,9 @@ def test_help_needs_no_torch() -> None:
     assert done.returncode == 0 and "run" in done.stdout, done.stderr[-2000:]
 
 
-@pytest.mark.parametrize("module", ["pellucid", "pellucid.hf", "pellucid.train", "pellucid.serve"])
+@pytest.mark.parametrize(
+    "module", ["pellucid", "pellucid.hf", "pellucid.train", "pellucid.serve", "pellucid.endpoint"]
+)
 def test_importing_opens_no_socket(module: str) -> None:
     done = python(SHUT + f"import {module}\nprint('quiet')")
     assert done.stdout == "quiet\n", done.stderr[-2000:]

@@ -96,9 +96,17 @@ def test_the_plan_of_a_made_mix_is_what_the_stages_did(smoke: Path) -> None:
         for name in ("records", "tokens", "supervised", "patches", "packs"):
             assert counts[name] == sum(row[name] for row in log), (one["stage"], name)
         assert one["steps"] == len(log)
+        assert len(counts["fill"]) == 10 and sum(counts["fill"]) == counts["packs"]
+        low, high = (
+            sum(count * (at + more) / 10 for at, count in enumerate(counts["fill"]))
+            for more in (0, 1)
+        )
+        assert low <= counts["occupancy"] * counts["packs"] <= high + 1e-6
         assert counts["source"] == "the mix" and one["flops"] > 0
         weights = (folders[f"train.{one['stage']}"] / "checkpoint/model.safetensors").stat().st_size
         assert one["checkpoint_bytes"] == pytest.approx(weights, rel=0.02)
+    text = " ".join(pellucid("plan", "smoke", "--home", smoke).stdout.split())
+    assert text.count(" full up to ") == text.count("; a checkpoint is ") == 3
 
 
 def test_measuring_leaves_nothing_behind(smoke: Path, tmp_path: Path) -> None:
@@ -188,8 +196,8 @@ def test_data_show_marks_what_is_supervised(smoke: Path) -> None:
 def test_runs_list_and_clean(smoke: Path, tmp_path: Path) -> None:
     home = tmp_path / "copy"
     shutil.copytree(smoke, home)
-    (run,) = told("runs", "list", "--home", home, "--json")
-    assert run["name"] == "smoke" and run["jobs"] == 15
+    runs = {run["name"]: run for run in told("runs", "list", "--home", home, "--json")}
+    assert runs["smoke"]["jobs"] == 15
     (home / "artifacts" / ".partial-train-abc").mkdir()
     (home / "artifacts" / "data-unused").mkdir()
     gone = told("runs", "clean", "--home", home, "--json")["removed"]

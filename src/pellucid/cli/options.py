@@ -1,5 +1,6 @@
 """Options that several verbs share, with one wording each."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -29,5 +30,20 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text."
 RunName = Annotated[
     str, typer.Argument(help="Name of a run in the workspace, as `pellucid runs list` shows it.")
 ]
+StoreName = Annotated[
+    str,
+    typer.Argument(help="A store's folder, a run, or RUN:SOURCE.", metavar="STORE"),
+]
+
+
+def one_thread_each() -> None:
+    """Let numpy's products use one thread; to be called before numpy is imported.
+
+    Work on many small pictures is shared out over processes. Threads inside each would wait for one
+    another: on a busy machine that is ten times slower.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("VECLIB_MAXIMUM_THREADS", "1")
+
 
 DEFAULT_HOME = Path("runs")

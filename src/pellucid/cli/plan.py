@@ -1,6 +1,6 @@
 """`pellucid plan`: what a run would do and what it would take, without doing it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -58,7 +58,8 @@ def plan(
         jobs = [row._asdict() for row in found.jobs]
         measured = {name: one._asdict() for name, one in found.measured.items()}
         whole = {"jobs": jobs, "missing": found.missing, "stages": stages, "measured": measured}
-        print_json(whole)
+        replies = found.replies and found.replies._asdict()
+        print_json(whole | {"replies_too_long": replies})
         return
     _print_jobs(found)
     for stage in found.stages:
@@ -68,6 +69,9 @@ def plan(
         if one := found.measured.get(stage.stage):
             told = f"{_hours(one.seconds / 3600)} here, and {_bytes(one.bytes)}"
             print_wrapped("  measured   ", f"{told}, from {one.steps} steps")
+    if found.replies:
+        print()
+        print_wrapped("note:", str(found.replies))
 
 
 def _on(
@@ -111,6 +115,8 @@ def _lines(
         if counts.packs is not None and counts.occupancy is not None:
             packs = f"; {counts.packs:,.0f} packs, {100 * counts.occupancy:.1f} % full"
         yield "  tokens     ", f"{_short(counts.tokens)} a pass, {mean:,.0f} a record{packs}"
+    if any(counts.fill):
+        yield "  full       ", _tenths(counts.fill)
     trained = {name: one["trained"] for name, one in stage.parameters.items() if one["trained"]}
     if stage.parameters:
         whole = sum(one["all"] for one in stage.parameters.values())
@@ -141,6 +147,18 @@ def _lines(
             told += f"; {'fits' if named['fits'][sharding] else 'does not fit'} "
             told += _bytes(device.bytes)
         yield "  memory     ", told
+
+
+def _tenths(fill: Sequence[int]) -> str:
+    """How many packs are how full, the fullest first.
+
+    >>> _tenths((0, 0, 3, 0, 0, 0, 0, 0, 1, 1250))
+    'up to 100 %: 1,250 packs, 90 %: 1, 30 %: 3'
+    """
+    tenths = reversed([*enumerate(fill, 1)])
+    parts = [f"{10 * at} %: {count:,}" for at, count in tenths if count]
+    head, *rest = parts
+    return ", ".join([f"up to {head} packs", *rest])
 
 
 def _short(count: float) -> str:

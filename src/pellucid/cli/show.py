@@ -5,13 +5,29 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+from pellucid.base.errors import Problem, UserError, boundary
+from pellucid.base.paths import is_other
 
 
 def print_json(value: Any) -> None:
     """A JSON document on standard output."""
     json.dump(value, sys.stdout, indent=2, sort_keys=True, ensure_ascii=False)
     sys.stdout.write("\n")
+
+
+def check_page(path: Path) -> None:
+    """Refuse to write a page over a file that is none; a page is made anew.
+
+    Raises:
+        UserError: it holds something else.
+    """
+    with boundary("reading"):
+        if is_other(path, b"<!doctype html"):
+            rule, fix = "exists and is no page", "name another file"
+            raise UserError(Problem("--page", str(path), rule, fix))
 
 
 def print_wrapped(head: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""`pellucid data`: check a file before it is used, look at records as training sees them."""
+"""`pellucid data check`: what a file is, and what is wrong with it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid.base.errors import Problem, UserError
-from pellucid.cli.options import DEFAULT_HOME, Home, Json, RunName
+from pellucid.cli.options import Json
 from pellucid.cli.show import print_json, print_wrapped
 
 if TYPE_CHECKING:
@@ -16,13 +16,11 @@ MAX_IMAGE_PIXELS = 50_000_000
 _SHOWN = 12
 """Kinds of fault that are printed."""
 
-app = typer.Typer(help="Check data, and look at the records of a run.", no_args_is_help=True)
 
-
-@app.command("check")
 def check(
     file: Annotated[
-        Path, typer.Argument(help="JSON, JSON lines, or a recipe (.yaml).", metavar="FILE")
+        Path,
+        typer.Argument(help="Rows, a folder or pattern of them, or a recipe.", metavar="FILE"),
     ],
     images: Annotated[
         Path | None,
@@ -73,14 +71,10 @@ def _check_recipe(file: Path, json_: bool) -> None:
 
     from pellucid.data.check import Report, check_source
     from pellucid.recipe import load
-    from pellucid.recipe.data import LlavaJsonSource, PythonSource
+    from pellucid.recipe.rows import RowsSource
 
     sources = load(str(file)).data.sources
-    own = {
-        name: one
-        for name, one in sources.items()
-        if isinstance(one, LlavaJsonSource | PythonSource)
-    }
+    own = {name: one for name, one in sources.items() if isinstance(one, RowsSource)}
     reports: dict[str, Report] = {}
     unread: list[Problem] = []
     for name, one in own.items():
@@ -97,7 +91,7 @@ def _check_recipe(file: Path, json_: bool) -> None:
             print(f"data.sources.{name}")
             _print_found(report)
         if not own:
-            print(f"{file} draws all its data; it has no rows to check")
+            print(f"{file} names no source of rows: there is nothing to check")
     if unread:
         raise UserError(unread)
     if any(one.findings and own[name].on_fault == "refuse" for name, one in reports.items()):
@@ -116,7 +110,7 @@ def _print_found(report: "Report") -> None:
         print_wrapped("no importer reads this;", report.hint)
         return
     print(f"rows:     {report.rows}, {report.sound} of them sound, {report.images} images")
-    for name, counts in report.counts.items():
+    for name, counts in report.counts.items() if report.sound else ():
         most = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:8]
         shown = ", ".join(f"{value} {count}" for value, count in most)
         print_wrapped(f"{name}:".ljust(9), shown + (", ..." if len(counts) > 8 else ""))
@@ -126,6 +120,8 @@ def _print_found(report: "Report") -> None:
         print_wrapped(f"{finding.count} x", said)
     if len(report.findings) > _SHOWN:
         print(f"and {len(report.findings) - _SHOWN} other kinds of fault; --json has them all")
+    if report.findings and report.importer == "llava_json" and report.path.is_file():
+        print_wrapped("what can be mended:", f"pellucid data repair {report.path}")
     for note in report.notes:
         print_wrapped("note:", note)
 
@@ -137,34 +133,9 @@ def _print_recipe(report: "Report", images: Path | None) -> None:
     print(f"      kind: {report.importer}\n      path: {report.path.resolve()}")
     if images:
         print(f"      image_folder: {images.resolve()}")
-    print("      dataset: own\n      licence: SAY-WHICH  # an SPDX id; nothing goes without one")
+    said = [one for one in report.counts.get("licence", {}) if one != "-"]
+    rest = "of rows that name none" if said else "an SPDX id; nothing goes without one"
+    print(f"      dataset: own\n      licence: {said[0] if said else 'SAY-WHICH'}  # {rest}")
     print("      split: {validation: 0.1, test: 0.2}  # of rows that name none")
     if report.findings:
         print("      on_fault: drop  # leave the faulty rows out, with a line in the ledger")
-
-
-@app.command("show")
-def show(
-    run: RunName,
-    source: Annotated[str, typer.Option("--source", help="Only this source.")] = "",
-    task: Annotated[str, typer.Option("--task", help="Only this task.")] = "",
-    record: Annotated[str, typer.Option("--id", help="Only this record (or a prefix).")] = "",
-    split: Annotated[str, typer.Option("--split", help="Only this split.")] = "",
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many records.")] = 3,
-    home: Home = DEFAULT_HOME,
-    json_: Json = False,
-) -> None:
-    """Print records with what is supervised in colour («» where there is none).
-
-    Example: pellucid data show smoke --source charts -n 2
-    """
-    import sys
-
-    from pellucid.flow.look import Filter, look
-
-    colour = sys.stdout.isatty() and not json_
-    shown = look(home, run, Filter(source, task, record, split, count), colour)
-    if json_:
-        print_json([item.as_dict() for item in shown])
-    else:
-        print("\n\n".join(item.text for item in shown))
