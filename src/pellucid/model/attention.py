@@ -6,12 +6,11 @@ padded batches, and slots, whose mask is given (see `cache`).
 
 Segments run as padded batches of similar length: padding stands to the right, where no real query
 looks under a causal mask, so the fused kernel needs no mask. This per-segment SDPA is the reference
-on every device, but for short segments trained in bf16 on a CPU (`_products`, checked against it);
-fused variable-length kernels are to be checked against it too.
+on every device, but for bf16 training on a CPU (`blocked`, checked against it); fused
+variable-length kernels are to be checked against it too.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -22,19 +21,15 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from pellucid.model.blocked import blocked_attention
 from pellucid.model.rounding import LONGEST, compiles_per_shape, computed_in
-from pellucid.model.segments import layout
+from pellucid.model.segments import by_head, gathered, layout, spread
 
 NAME = "pellucid"
 """Name of our function in transformers' attention interface."""
 
 CAUSAL_WASTE = 0.25
 """Largest share of padding in a batch of causal segments, before its length is rounded."""
-
-SHORT = 512
-"""Tokens up to which bf16 training on a CPU takes the unfused path."""
-MEDIUM, SCORES = 1024, 2**23
-"""The same, where all scores of a call together are no more than so many: they are kept."""
 
 
 def register() -> None:
@@ -106,22 +101,26 @@ def packed_attention(
         plan = layout(segments, CAUSAL_WASTE, query.device, multiple)
     else:  # no mask: no padding
         plan = layout(segments, 0.0, query.device)
-    rows = [part.index_select(0, plan.gather) for part in (query, key, value)]
+    own, shared = by_head(plan, query.shape[1]), by_head(plan, key.shape[1])
+    rows = [
+        spread(part.flatten(0, 1), heads).split(
+            [n * longest * part.shape[1] for n, longest in plan.shapes]
+        )
+        for part, heads in ((query, own), (key, shared), (value, shared))
+    ]
     places = None if images is None else images.index_select(0, plan.gather)
     outputs, start = [], 0
-    for count, longest in plan.shapes:
+    for (count, longest), *parts in zip(plan.shapes, *rows, strict=True):
         stop = start + count * longest
-        q, k, v = (
-            row[start:stop].unflatten(0, (count, longest)).transpose(1, 2) for row in rows
-        )  # (count, heads, longest, d)
+        q, k, v = (part.view(count, -1, longest, part.shape[-1]) for part in parts)
         if places is not None:
             mask = seen(places[start:stop].view(count, longest))
             out = F.scaled_dot_product_attention(
                 q, k, v, attn_mask=mask, dropout_p=dropout, scale=scale,
                 enable_gqa=query.shape[1] != key.shape[1],
             )  # fmt: skip
-        elif dropout == 0 and _short(q) and _slow(q):
-            out = _products(q, k, v, causal, q.shape[-1] ** -0.5 if scale is None else scale)
+        elif dropout == 0 and _slow(q):
+            out = _in_blocks(q, k, v, causal, q.shape[-1] ** -0.5 if scale is None else scale)
         else:
             out = F.scaled_dot_product_attention(
                 q,
@@ -132,9 +131,9 @@ def packed_attention(
                 scale=scale,
                 enable_gqa=query.shape[1] != key.shape[1],
             )
-        outputs.append(out.transpose(1, 2).flatten(0, 1))
+        outputs.append(out.flatten(0, 2))
         start = stop
-    return torch.cat(outputs).index_select(0, plan.scatter)
+    return gathered(torch.cat(outputs), own).view(query.shape)
 
 
 def seen(
@@ -153,50 +152,20 @@ def seen(
     return base | same[:, None]
 
 
-def _short(query: Float[Tensor, "n h l d"]) -> bool:
-    """Whether so many scores may be kept."""
-    count, heads, longest, _ = query.shape
-    few = count * heads * longest**2 <= SCORES
-    return bool(longest <= SHORT or (longest <= MEDIUM and few))
-
-
 def _slow(query: Tensor) -> bool:
     """Whether the fused kernel's backward pass takes several times as long as plain products."""
     return compiles_per_shape(query.device, query.dtype) and query.requires_grad
 
 
-def _products(
+def _in_blocks(
     query: Float[Tensor, "n h l d"],
     key: Float[Tensor, "n kv l d"],
     value: Float[Tensor, "n kv l d"],
     causal: bool,
     scale: float,
 ) -> Float[Tensor, "n h l d"]:
-    """Attention as two products and a softmax, queries of one group below each other.
-
-    Keys and values are not repeated, the mask is added by the product and made once per length, and
-    every causal row sees itself, so no row needs the stock path's guard against seeing nothing.
-    """
-    (count, heads, longest, _), shared = query.shape, key.shape[1]
-    device = query.device.type
-    dtype = computed_in(query.device, query.dtype)
-    with torch.autocast(device, enabled=False):
-        tall = query.to(dtype).reshape(count * shared, -1, query.shape[-1])
-        wide = key.to(dtype).flatten(0, 1).mT
-        if causal:
-            mask = _mask(longest, heads // shared, dtype, query.device)
-            scores = torch.baddbmm(mask, tall, wide, alpha=scale)
-        else:
-            scores = torch.bmm(tall * scale, wide)
-        mixed = scores.softmax(-1) @ value.to(dtype).flatten(0, 1)
-    return mixed.reshape(count, heads, longest, -1)
-
-
-@lru_cache(maxsize=16)
-def _mask(
-    longest: int, groups: int, dtype: torch.dtype, device: torch.device
-) -> Float[Tensor, "rows l"]:
-    """0 where a query may look and -inf where not, for the queries of one group."""
-    with torch.inference_mode(False):
-        above = torch.full((longest, longest), -torch.inf, dtype=dtype, device=device).triu(1)
-        return above.repeat(groups, 1)
+    """The same in blocks; keys and values that heads share are not repeated."""
+    dtype, shared = computed_in(query.device, query.dtype), key.shape[1]
+    groups = query.to(dtype).unflatten(1, (shared, -1)).flatten(0, 1)
+    keys, values = (part.to(dtype).flatten(0, 1) for part in (key, value))
+    return blocked_attention(groups, keys, values, causal, scale).view(query.shape)

@@ -1,6 +1,7 @@
 """Language models behind the image features, and where their tokens stand.
 
-Both are transformers' own. Phi-3 counts tokens; Qwen2.5-VL gives an image token three positions
+Both are transformers' own, but for attention over packed rows and norms, which are fused under the
+same names. Phi-3 counts tokens; Qwen2.5-VL gives an image token three positions
 (time, row, column), and what follows an image stands behind its longer side (mRoPE).
 
 Leaves out on purpose: video, whose time axis would run.
@@ -10,16 +11,97 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
-from transformers import Phi3ForCausalLM, PreTrainedModel
+from transformers import Phi3Config, Phi3ForCausalLM, PreTrainedModel
+from transformers.models.phi3.modeling_phi3 import Phi3Attention, Phi3RMSNorm
 from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import Qwen2_5_VLTextConfig
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
+    Qwen2_5_VLAttention,
     Qwen2_5_VLPreTrainedModel,
+    Qwen2_5_VLRMSNorm,
     Qwen2_5_VLTextModel,
 )
 
+from pellucid.model.attention import packed_attention
+from pellucid.model.fused import replace_norms, rotated
 from pellucid.model.segments import segment_positions
+
+
+class QwenAttention(Qwen2_5_VLAttention):
+    """Over packed rows without a cache; the stock class over others."""
+
+    def forward(
+        self,
+        hidden_states: Float[Tensor, "b t d"],
+        position_embeddings: tuple[Tensor, Tensor] | None = None,
+        past_key_values: Any = None,
+        segments: Sequence[int] | None = None,
+        **kwargs: Any,
+    ) -> tuple[Float[Tensor, "b t d"], Tensor | None]:
+        """What a layer calls; see `decoder_attention`."""
+        if segments is None or past_key_values is not None:
+            stock: tuple[Tensor, Tensor | None] = super().forward(
+                hidden_states, position_embeddings=position_embeddings, segments=segments,
+                past_key_values=past_key_values, **kwargs,
+            )  # fmt: skip
+            return stock
+        rows = hidden_states[0]
+        parts = self.q_proj(rows), self.k_proj(rows), self.v_proj(rows)
+        return self.o_proj(_mixed(self, parts, position_embeddings, segments, kwargs)), None
+
+
+class PhiAttention(Phi3Attention):
+    """The same for Phi-3."""
+
+    def forward(
+        self,
+        hidden_states: Float[Tensor, "b t d"],
+        position_embeddings: tuple[Tensor, Tensor] | None = None,
+        attention_mask: Tensor | None = None,
+        past_key_values: Any = None,
+        segments: Sequence[int] | None = None,
+        **kwargs: Any,
+    ) -> tuple[Float[Tensor, "b t d"], Tensor | None]:
+        """What a layer calls; see `decoder_attention`."""
+        if segments is None or past_key_values is not None:
+            stock: tuple[Tensor, Tensor | None] = super().forward(
+                hidden_states, position_embeddings, attention_mask, past_key_values,
+                segments=segments, **kwargs,
+            )  # fmt: skip
+            return stock
+        shared = self.num_key_value_heads * self.head_dim
+        sizes = [self.config.num_attention_heads * self.head_dim, shared, shared]
+        parts = self.qkv_proj(hidden_states[0]).split(sizes, -1)
+        return self.o_proj(_mixed(self, parts, position_embeddings, segments, kwargs)), None
+
+
+def _mixed(
+    module: Any,
+    parts: Sequence[Float[Tensor, "t _"]],
+    turns: tuple[Tensor, Tensor] | None,
+    segments: Sequence[int],
+    kwargs: Mapping[str, Any],
+) -> Float[Tensor, "1 t d"]:
+    """Attention of a packed row, from its queries, keys and values."""
+    assert turns is not None, "every token has a position"
+    query, key, value = (part.unflatten(-1, (-1, module.head_dim)) for part in parts)
+    query, key = (rotated(part, *(turn[0] for turn in turns)) for part in (query, key))
+    mixed = packed_attention(
+        query, key, value, segments, causal=True, scale=module.scaling,
+        dropout=module.attention_dropout if module.training else 0.0, images=kwargs.get("images"),
+    )  # fmt: skip
+    return mixed.flatten(1)[None]
+
+
+class PhiDecoder(Phi3ForCausalLM):
+    """Phi-3 with its head."""
+
+    def __init__(self, config: Phi3Config) -> None:
+        super().__init__(config)
+        for index, layer in enumerate(self.model.layers):
+            layer.self_attn = PhiAttention(config, index)
+        replace_norms(self.model, Phi3RMSNorm)
 
 
 class QwenDecoder(Qwen2_5_VLPreTrainedModel):
@@ -31,12 +113,15 @@ class QwenDecoder(Qwen2_5_VLPreTrainedModel):
     def __init__(self, config: Qwen2_5_VLTextConfig) -> None:
         super().__init__(config)
         self.model = Qwen2_5_VLTextModel(config)
+        for index, layer in enumerate(self.model.layers):
+            layer.self_attn = QwenAttention(config, index)
+        replace_norms(self.model, Qwen2_5_VLRMSNorm)
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         self.post_init()
 
 
 DECODERS: Mapping[str, type[PreTrainedModel]] = {
-    "phi3": Phi3ForCausalLM,
+    "phi3": PhiDecoder,
     "qwen2_5_vl_text": QwenDecoder,
 }
 """Decoder classes by the `model_type` of their configuration."""

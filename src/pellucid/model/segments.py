@@ -8,15 +8,17 @@ attention and builds no mask, so nothing grows with T x T.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 from torch import Tensor
+from torch.autograd import Function
 
 from pellucid.model.rounding import missing
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Layout:
     """Where each token of a packed row goes, and where it is found again."""
 
@@ -27,6 +29,19 @@ class Layout:
     token."""
     scatter: Int64[Tensor, " t"]
     """Place of each row position."""
+
+
+class Heads(NamedTuple):
+    """The same for the heads of a row's tokens, token by token, as places of (segment, head, token)
+    in each batch: what attention reads.
+    """
+
+    gather: Int64[Tensor, " padded_heads"]
+    """Which head of which token stands at each place."""
+    scatter: Int64[Tensor, " t_heads"]
+    """Place of each."""
+    spare: Int64[Tensor, " spare"]
+    """Places of padding."""
 
 
 def layout(lengths: Sequence[int], waste: float, device: torch.device, multiple: int = 1) -> Layout:
@@ -46,6 +61,61 @@ def layout(lengths: Sequence[int], waste: float, device: torch.device, multiple:
     [3, 4, 0, 1, 2, 6]
     """
     return _layout(tuple(lengths), waste, device, multiple)
+
+
+@lru_cache(maxsize=32)
+def by_head(plan: Layout, heads: int) -> Heads:
+    """A layout for every head of every token.
+
+    >>> plan = layout([1, 2], 0.0, torch.device("cpu"))
+    >>> by_head(plan, 2).gather.tolist()
+    [2, 4, 3, 5, 0, 1]
+    """
+    with torch.inference_mode(False):  # a training step may be the next to use them
+        device, start, order = plan.gather.device, 0, []
+        for count, longest in plan.shapes:
+            places = torch.arange(start, start + count * longest, device=device)
+            order.append(places.view(count, 1, longest).expand(-1, heads, -1).flatten())
+            start += count * longest
+        place = torch.cat(order)  # in the layout of tokens, of each place of this one
+        head = torch.cat(
+            [
+                torch.arange(heads, device=device).repeat_interleave(longest).repeat(count)
+                for count, longest in plan.shapes
+            ]
+        )
+        gather = plan.gather[place] * heads + head
+        used = torch.zeros(start, dtype=torch.bool, device=device)
+        used[plan.scatter] = True
+        real = used[place].nonzero()[:, 0]
+        scatter = torch.empty(len(plan.scatter) * heads, dtype=torch.int64, device=device)
+        scatter[gather[real]] = real
+        return Heads(gather, scatter, (~used[place]).nonzero()[:, 0])
+
+
+class _Reordered(Function):
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, to: Tensor, back: Tensor, spare: Tensor) -> Tensor:
+        ctx.save_for_backward(back, spare)
+        return rows.index_select(0, to)
+
+    @staticmethod
+    def backward(ctx: Any, told: Tensor) -> tuple[Tensor | None, ...]:
+        back, spare = ctx.saved_tensors
+        found = told.index_select(0, back)
+        return found.index_fill_(0, spare, 0) if len(spare) else found, None, None, None
+
+
+def spread(rows: Float[Tensor, "t_heads d"], heads: Heads) -> Float[Tensor, "padded_heads d"]:
+    """Rows where attention reads them; padding has to get no gradient."""
+    found: Tensor = _Reordered.apply(rows, heads.gather, heads.scatter, heads.spare[:0])
+    return found
+
+
+def gathered(rows: Float[Tensor, "padded_heads d"], heads: Heads) -> Float[Tensor, "t_heads d"]:
+    """Rows back where they came from."""
+    found: Tensor = _Reordered.apply(rows, heads.scatter, heads.gather, heads.spare)
+    return found
 
 
 def segment_positions(segments: Sequence[int], device: torch.device) -> Int64[Tensor, "1 t"]:

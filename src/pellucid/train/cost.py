@@ -258,7 +258,6 @@ def activations(
 ) -> float:
     """Bytes that autograd keeps of one pack, and the largest passing thing beside them."""
     config, rates = model.config, stage.modules.model_dump()
-    lora = {name: bool(stage.lora and getattr(stage.lora, name)) for name in rates}
     half = dtype == "bfloat16"
     kept = layer = 0.0
     if half:
@@ -283,7 +282,7 @@ def activations(
         )
     if any(rate is not None for rate in rates.values()):
         trained = rates["decoder"] is not None
-        per = _decoder_layer(config.text_config, half, trained, lora["decoder"])
+        per = _decoder_layer(config.text_config, half, trained)
         per *= work.tokens
         inputs = FP32 * wide * work.tokens
         kept += config.text_config.num_hidden_layers * (inputs if recompute else per)
@@ -314,18 +313,18 @@ def _tower_layer(vision: Any, half: bool) -> float:
     """Bytes per patch of a SigLIP2 layer that is trained."""
     wide, inner, size = vision.hidden_size, vision.intermediate_size, 2 if half else FP32
     casts = (3 + 1) * 2 * wide if half else 2 * FP32 * wide  # one copy per matrix under autocast
-    attention = size * (3 + 1 + 1) * wide  # queries, keys, values; what comes out; and once more
+    out = 1 if half else 2  # blocks do not keep what comes out; the last matrix does
+    attention = size * (3 + out) * wide  # queries, keys, values
     return float(2 * FP32 * wide + casts + attention + 2 * size * inner)
 
 
-def _decoder_layer(text: Any, half: bool, trained: bool, lora: bool) -> float:
-    """Bytes per token of a Phi-3 layer, trained whole, by adapters, or only passed through."""
+def _decoder_layer(text: Any, half: bool, trained: bool) -> float:
+    """Bytes per token of a Phi-3 layer, trained or only passed through."""
     wide, inner, size = text.hidden_size, text.intermediate_size, 2 if half else FP32
     heads = wide + 2 * wide * text.num_key_value_heads // text.num_attention_heads
-    whole = trained and not lora
-    norms = 2 * FP32 * wide * (2 if whole else 1)
+    norms = 2 * FP32 * wide
     inputs = size * (wide + wide + wide + inner) if trained else 0  # of the four matrices
-    attention = size * (heads + wide)
+    attention = size * (heads if half else heads + wide)  # blocks do not keep what comes out
     gates = size * 3 * inner  # gate, value, and the gate's function
     return float(norms + inputs + attention + gates)
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pellucid.model import segments
-from pellucid.model.attention import SHORT, packed_attention
+from pellucid.model.attention import packed_attention
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=12)
 
@@ -22,6 +22,34 @@ def test_layout_is_a_permutation_with_bounded_padding(lengths, waste, multiple):
     spare = sum(count * (multiple - 1) for count, _ in plan.shapes)
     assert sum(lengths) >= (1 - waste) * (padded - spare)
     assert sum(count for count, _ in plan.shapes) == len(lengths)
+
+
+@settings(max_examples=60, deadline=None)
+@given(LENGTHS, st.sampled_from([0.0, 0.5]), st.sampled_from([1, 32]), st.integers(1, 3))
+def test_heads_stand_where_attention_reads_them_and_come_back(lengths, waste, multiple, heads):
+    plan, total = segments.layout(lengths, waste, torch.device("cpu"), multiple), sum(lengths)
+    found = segments.by_head(plan, heads)
+    rows = torch.arange(total * heads).double()[:, None].requires_grad_()
+    spread = segments.spread(rows, found)
+    start = 0
+    for count, longest in plan.shapes:
+        batch = spread[start * heads : (start + count * longest) * heads].detach().long()
+        token, head = batch.view(count, heads, longest).div(heads, rounding_mode="floor"), batch
+        assert torch.equal(
+            token[:, 0].flatten(), plan.gather[start : start + count * longest]
+        ) and bool((token == token[:, :1]).all())
+        assert bool(
+            (head.view(count, heads, longest) % heads == torch.arange(heads)[:, None]).all()
+        )
+        start += count * longest
+    back = segments.gathered(spread, found)
+    assert torch.equal(back, rows)
+    told = torch.rand(total * heads, 1).double()
+    padded = torch.autograd.grad(back, spread, told, retain_graph=True)[0]
+    assert torch.equal(padded[found.scatter], told) and not padded[found.spare].any()
+    assert len(found.spare) == (start - total) * heads
+    back.backward(told)
+    assert torch.equal(rows.grad, told)
 
 
 @settings(max_examples=30, deadline=None)
@@ -55,11 +83,9 @@ def test_bf16_training_on_a_cpu_agrees_with_fp32():
 
 @pytest.mark.parametrize("causal", [True, False])
 @pytest.mark.parametrize("kv_heads", [1, 2, 4])
-def test_plain_products_are_attention_by_its_definition_and_so_are_their_gradients(
-    causal, kv_heads
-):
-    """bf16 on a CPU below and above `SHORT`, against softmax by its definition in float64."""
-    lengths, generator = [SHORT + 1, 3, 90, 64, 1], torch.Generator().manual_seed(kv_heads)
+def test_bf16_training_is_attention_by_its_definition_and_so_are_its_gradients(causal, kv_heads):
+    """bf16 on a CPU, against softmax by its definition in float64."""
+    lengths, generator = [513, 3, 90, 64, 1], torch.Generator().manual_seed(kv_heads)
     total = sum(lengths)
     given = [torch.randn(total, heads, 8, generator=generator) for heads in (4, kv_heads, kv_heads)]
     upper = torch.randn(total, 4, 8, generator=generator)

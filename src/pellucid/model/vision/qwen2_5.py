@@ -20,6 +20,7 @@ from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as stock
 from transformers.vision_utils import get_vision_position_ids, get_vision_window_index
 
 from pellucid.model.attention import packed_attention
+from pellucid.model.fused import replace_norms, rotated
 
 
 class Attention(stock.Qwen2_5_VLVisionAttention):
@@ -43,7 +44,7 @@ class Attention(stock.Qwen2_5_VLVisionAttention):
         assert position_embeddings is not None, "every patch has a position"
         shape = (len(hidden_states), 3, self.num_heads, -1)
         query, key, value = self.qkv(hidden_states).reshape(shape).unbind(1)
-        query, key = stock.apply_rotary_pos_emb_vision(query, key, *position_embeddings)
+        query, key = (rotated(part, *position_embeddings) for part in (query, key))
         mixed = packed_attention(query, key, value, cu_seqlens, causal=False, scale=self.scaling)
         out: Tensor = self.proj(mixed.flatten(1))
         return out
@@ -71,6 +72,7 @@ class QwenTower(nn.Module):
         )
         for block in self.blocks:
             block.attn = Attention(config)
+        replace_norms(self.blocks, stock.Qwen2_5_VLRMSNorm)
 
     def layers(self) -> Iterator[nn.Module]:
         """The layers that are run."""

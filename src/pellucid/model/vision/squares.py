@@ -18,8 +18,14 @@ def squares(
     """Patches square by square, row-major in a square; within a patch (channel, y, x)."""
     if picture.size != (plan.width, plan.height):
         picture = picture.resize((plan.width, plan.height), Image.Resampling.BICUBIC)
-    mean, std = (np.array(value, dtype=np.float32) for value in (options.mean, options.std))
-    values = (np.asarray(picture, dtype=np.float32) / np.float32(255) - mean) / std
     down, across = (side // (patch_px * options.merge) for side in (plan.height, plan.width))
-    apart = values.reshape(down, options.merge, patch_px, across, options.merge, patch_px, 3)
-    return apart.transpose(0, 3, 1, 4, 6, 2, 5).reshape(plan.patches, -1)
+    shape = (down, options.merge, patch_px, across, options.merge, patch_px, 3)
+    apart = np.asarray(picture).reshape(shape).transpose(0, 3, 1, 4, 6, 2, 5)
+    patches = apart.reshape(plan.patches, 3, -1).astype(np.float32)
+    mean, std = (
+        np.array(value, dtype=np.float32)[:, None] for value in (options.mean, options.std)
+    )
+    patches /= np.float32(255)
+    patches -= mean
+    patches /= std
+    return patches.reshape(plan.patches, -1)
