@@ -74,7 +74,7 @@ def trial(
         lengths = index_lengths(folder, stage, rows, stores, loaded.renderer, context)
         plan, feed = Plan(lengths, stage, seed), Feed(lengths, stores, loaded.renderer)
         objective = Objective(loaded.model, dtype)
-        stepper = Stepper(folder, stage, plan.total, objective, optimizers, lengths, feed, device)
+        stepper = Stepper(stage, plan.total, objective, optimizers, lengths, feed, device)
         with recomputing(loaded.model, recompute):
             took = list(_timed(stepper, plan, device))
     warm = _warm(took)
