@@ -58,7 +58,7 @@ def reproduce(file: Path) -> Reproduced:
         checkpoints.read_failed(folder / told["weights"], trained)
         stores = store.open(*map(Path, told["stores"]))
         context = int(loaded.model.config.text_config.max_position_embeddings)
-        lengths = index_lengths(folder, stage, mix, stores, loaded.renderer, context)
+        lengths = index_lengths(folder, stage, mix, stores, loaded.renderer, context, False)
         optimizers = Optimizers(trained, stage.modules, stage.optimizer, dtype)
         feed = Feed(lengths, stores, loaded.renderer)
         stepper = Stepper(  # nothing is updated, so of how many steps it is one does not matter
