@@ -6,7 +6,6 @@ out on purpose: keeping what was found (`store/lengths`), and budgets (`train/le
 
 from typing import Literal, TypedDict
 
-from pellucid.base.errors import UserError
 from pellucid.prompt.render import Renderer
 from pellucid.prompt.turns import assistants, overridden, thinks
 from pellucid.schema.record import Record
@@ -38,7 +37,11 @@ class RecordLengths(TypedDict):
 
 
 def measure(record: Record, renderer: Renderer) -> RecordLengths:
-    """Lengths of one record; what cannot be rendered is None, and says why when it is asked for."""
+    """Lengths of one record; what cannot be rendered is None, and says why when it is asked for.
+
+    Raises:
+        UserError: an image strategy of the user's own fails on it.
+    """
     turns = assistants(record.messages)
     last = record.messages[turns[-1]] if turns else None
     able = last is not None and bool(last.reasoning)
@@ -61,7 +64,7 @@ def _own(record: Record, thinking: bool) -> Shown | None:
 def _examples(record: Record, renderer: Renderer, mode: Shown) -> list[ExampleLength] | None:
     try:
         examples = renderer.examples(record, mode)
-    except (ValueError, UserError):
+    except ValueError:
         return None
     return [
         ExampleLength(

@@ -9,7 +9,7 @@ shard (a published set that was made whole again has parts with fewer). Leaves o
 measuring (`prompt/lengths`), which is handed in.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pellucid.base.errors import DiskError
+from pellucid.base.errors import DiskError, UserError
 from pellucid.schema.record import Record
 from pellucid.store import arrow, layout
 from pellucid.store.labels import part_key, read_label, write_part
@@ -57,6 +57,7 @@ def all_lengths(opened: Store, processor: str, measure: Measure) -> Iterator[pa.
         measure: makes a row.
 
     Raises:
+        UserError: a record cannot be measured.
         DiskError: a store's folder cannot be written.
     """
     for folder in opened.folders:
@@ -85,6 +86,7 @@ def lengths_of(
 
     Raises:
         KeyError: a record is not there.
+        UserError: one of them cannot be measured.
     """
     wanted, rows, found = set(ids), [_SCHEMA.empty_table()], [_TASKS.empty_table()]
     for folder in opened.folders:
@@ -94,14 +96,8 @@ def lengths_of(
             if not pc.any(here, min_count=0).as_py():
                 continue
             table = _known(folder, shard, processor, tasks["id"])
-            if table is None and keep:
-                table = _table(records, measure)
-                with suppress(
-                    DiskError
-                ):  # records are also trained on where nothing can be written
-                    _write(folder, shard, processor, table)
-            elif table is None:
-                table = _table((one for one in records if one.id in wanted), measure)
+            if table is None:
+                table = _measured(folder, shard, list(records), wanted, processor, measure, keep)
             rows.append(table.filter(pc.is_in(table["id"], tasks["id"].filter(here))))
             found.append(tasks.filter(here))
     told, tasks = (pa.concat_tables(tables).combine_chunks() for tables in (rows, found))
@@ -125,11 +121,31 @@ def _known(
     return found.replace_schema_metadata(None)
 
 
+def _measured(
+    folder: Path,
+    shard: str,
+    records: Sequence[Record],
+    wanted: Collection[str],
+    processor: str,
+    measure: Measure,
+    keep: bool,
+) -> pa.Table:
+    """A shard that nobody has measured: whole, with a label, or only what is wanted of it."""
+    if keep:
+        # One may train on what cannot be written to, and beside a record that cannot be measured.
+        with suppress(UserError):
+            whole = _table(records, measure)
+            with suppress(DiskError):
+                _write(folder, shard, processor, whole)
+            return whole
+    return _table((one for one in records if one.id in wanted), measure)
+
+
 def _write(folder: Path, shard: str, processor: str, table: pa.Table) -> None:
     write_part(folder, label_of(processor), VERSION, shard, processor, table)
 
 
-def _table(records: Iterator[Record], measure: Measure) -> pa.Table:
+def _table(records: Iterable[Record], measure: Measure) -> pa.Table:
     rows = [measure(record) for record in records]
     return pa.Table.from_pylist(rows, schema=_SCHEMA).sort_by([("id", "ascending")])
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pellucid import store
+from pellucid.base.errors import Problem, UserError
 from pellucid.schema.record import Record, Source, assistant, make_record, user
 from pellucid.store import Store, Writer, arrow
 from pellucid.store.lengths import all_lengths, label_of, lengths_of
@@ -96,6 +97,24 @@ def test_where_nothing_can_be_written_it_is_measured_each_time(opened: Store) ->
     for _ in range(2):
         ask = Measured()
         assert tokens(lengths_of(opened, ids, HASH, ask)) == list(range(8)) and len(ask.seen) == 8
+
+
+def test_a_record_that_cannot_be_measured_stops_only_who_asks_for_it(opened: Store) -> None:
+    """As where an image strategy of the user's fails on a picture; nothing is kept of its shard."""
+    ids, broken = [made(row).id for row in range(8)], made(1).id
+
+    def measure(record: Record) -> dict:
+        if record.id == broken:
+            raise UserError(Problem("model.images.path", "views", "raised", "mend the function"))
+        return Measured()(record)
+
+    assert tokens(lengths_of(opened, [ids[0], ids[5]], HASH, measure)) == [0, 5]
+    assert not part(opened, "s0").exists() and part(opened, "s1").is_file()
+    with pytest.raises(UserError, match="mend the function"):
+        lengths_of(opened, ids[:2], HASH, measure)
+    with pytest.raises(UserError, match="mend the function"):
+        list(all_lengths(opened, HASH, measure))
+    assert tokens(lengths_of(opened, ids[:2], HASH, Measured())) == [0, 1], "mended"
 
 
 def test_a_record_that_is_not_there(opened: Store) -> None:
