@@ -121,6 +121,10 @@ def test_the_code_of_the_page_is_the_code_of_a_run(tmp_path: Path) -> None:
     recipe["eval"]["tasks"]["sides"] = {**parts[5]["eval"]["tasks"]["sides"], "limit": 3}
     recipe["model"] = parts[6]["model"]
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    checked = pellucid("data", "check", "recipe.yaml", cwd=tmp_path)
+    assert checked.returncode == 0, checked.stderr
+    for field in ("data.sources.own", "data.ops.ink", "eval.tasks.sides", "model.images"):
+        assert f"\n{field}\n" in f"\n{checked.stdout}", checked.stdout
     run = pellucid("run", "recipe.yaml", cwd=tmp_path)
     assert run.returncode == 0, run.stderr[-3000:]
     rollouts = sorted((tmp_path / "runs").rglob("rollouts/*.jsonl"))

@@ -431,7 +431,7 @@ def _packs(
     from pellucid.train.plan import Plan
 
     with tempfile.TemporaryDirectory() as folder:
-        lengths = index_lengths(Path(folder), stage, rows, stores, renderer, context)
+        lengths = index_lengths(Path(folder), stage, rows, stores, renderer, context, keep=False)
     once = stage.model_copy(update={"epochs": 1, "max_steps": None})
     found, steps = [], 0
     plan = Plan(lengths, once, 0)

@@ -5,7 +5,7 @@
     images/pack-<shard>.tar         encoded images, each stored once
     images/index.parquet            SHA-256 -> pack, offset, length, size, pixel hashes
     ledger.parquet                  what became of every input row
-    labels/<op>@<version>/*.parquet later facts, joined by id
+    labels/<op>@<version>/*.parquet later facts, joined by id (lengths: see `lengths`)
     mix.parquet, ledger.parquet     a mix, in a folder of its own
 
 `open(*folders)` reads stores, `Writer(folder)` makes one. `trained_on.bin` lies beside weights and

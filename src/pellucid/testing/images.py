@@ -1,6 +1,6 @@
 """Check of an image strategy."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from PIL import Image
@@ -37,8 +37,29 @@ def check_images(
         UserError: there is no such function.
     """
     called = called_by(function)
+    found, faults = sized(called, _sizes(), max_tokens, patch_px, options)
+    refuse(called, faults)
+    return found
+
+
+def sized(
+    called: Callable[..., Any],
+    sizes: Iterable[tuple[int, int]],
+    max_tokens: int,
+    patch_px: int,
+    options: Mapping[str, Any],
+) -> tuple[dict[tuple[int, int], int], list[str]]:
+    """Tokens of images by their size (width, height), and what is wrong.
+
+    Args:
+        called: the strategy.
+        sizes: of the images; each is asked about twice.
+        max_tokens: as in the recipe.
+        patch_px: patch side in pixels.
+        options: keyword arguments of the strategy.
+    """
     found, faults = dict[tuple[int, int], int](), list[str]()
-    for width, height in _sizes():
+    for width, height in sizes:
         try:
             said = [called(width, height, patch_px, **options) for _ in range(2)]
             one, two = (checked(each, max_tokens, patch_px, width, height) for each in said)
@@ -55,8 +76,7 @@ def check_images(
         if one != two:
             faults.append(f"{width}x{height}: other parts when asked again")
         found[width, height] = sum(part.width * part.height for part in one) // patch_px**2
-    refuse(called, faults)
-    return found
+    return found, faults
 
 
 def _sizes() -> Iterable[tuple[int, int]]:

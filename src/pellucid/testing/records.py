@@ -1,6 +1,6 @@
 """Checks of what looks at records: operators and tasks."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
@@ -20,9 +20,11 @@ from pellucid.schema.record import (
     Part,
     Record,
     Source,
+    Split,
     Turn,
     make_record,
 )
+from pellucid.store import Store
 from pellucid.testing.base import Function, called_by, refuse
 
 MOST = 200
@@ -30,6 +32,9 @@ MOST = 200
 
 Case = tuple[str, Record, Sequence[Image.Image]]
 """What it is, the record, its pictures."""
+
+Said = Callable[[Record, Sequence[Image.Image]], Any]
+"""What the code of the user's says of a case; raises ValueError where it may not say that."""
 
 
 def check_op(
@@ -60,11 +65,11 @@ def check_op(
     def said(record: Record, images: Sequence[Image.Image]) -> Any:
         return checked(called(record, images, **options), columns)
 
-    refuse(called, [fault for case in _cases(store) for fault in _faults(case, said)])
+    refuse(called, looked(_cases(store), said)[0])
 
 
 def check_task(
-    function: Function, *, store: str | Path | None = None, split: str = "test", **options: Any
+    function: Function, *, store: str | Path | None = None, split: Split = "test", **options: Any
 ) -> int:
     """A task `(record, **options)` gives questions with their answers, or nothing.
 
@@ -83,43 +88,56 @@ def check_task(
         UserError: there is no such function or store.
     """
     called = called_by(function)
-    found = list[Ask]()
 
     def said(record: Record, images: Sequence[Image.Image]) -> list[Ask]:
         return asks(called(record, **options), record)
 
-    faults = list[str]()
-    for case in _cases(store, split):
-        if broken := _faults(case, said):
-            faults += broken
-        else:
-            found += said(*case[1:])
+    faults, said_of = looked(_cases(store, split), said)
+    found = [ask for told in said_of for ask in told]
     if store is not None and not faults and not found:
         faults.append("it asks nothing; a run refuses a task without a question")
     refuse(called, faults)
     return len(found)
 
 
-def _faults(case: Case, said: Callable[[Record, Sequence[Image.Image]], Any]) -> list[str]:
-    """What is wrong with one call, made twice."""
+def looked(cases: Iterable[Case], said: Said) -> tuple[list[str], list[Any]]:
+    """What is wrong with a function, asked twice about every case, and what it said where it was
+    not.
+
+    Args:
+        cases: what it is called with.
+        said: the call, with its result checked.
+    """
+    faults, found = list[str](), list[Any]()
+    for case in cases:
+        broken, told = _asked_twice(case, said)
+        faults += broken
+        found += [] if broken else [told]
+    return faults, found
+
+
+def cases_of(opened: Store, most: int, split: Split | None = None) -> Iterator[Case]:
+    """The first records of a store, as they lie there."""
+    for record in islice(opened.stream(split), most):
+        yield f"record {record.id}", record, Pictures(record, opened.image)
+
+
+def _asked_twice(case: Case, said: Said) -> tuple[list[str], Any]:
+    """What is wrong with one call, and what it gave."""
     name, record, images = case
     try:
         one, two = said(record, images), said(record, images)
     except ValueError as error:
-        return [f"{name}: {error}"[:200]]
+        return [f"{name}: {error}"[:200]], None
     except FAILS as error:
-        return [f"{name}: raised {type(error).__name__}: {error}"[:200]]
-    return [] if one == two else [f"{name}: {one!r}, and {two!r} when asked again"[:200]]
+        return [f"{name}: raised {type(error).__name__}: {error}"[:200]], None
+    if one != two:
+        return [f"{name}: {one!r}, and {two!r} when asked again"[:200]], None
+    return [], one
 
 
-def _cases(store: str | Path | None, split: str | None = None) -> Iterable[Case]:
-    if store is None:
-        yield from _made()
-        return
-    opened = stores.open(Path(store))
-    told = opened.records(split=split) if split else opened.records()  # type: ignore[arg-type]
-    for record in islice(told, MOST):
-        yield f"record {record.id}", record, Pictures(record, opened.image)
+def _cases(store: str | Path | None, split: Split | None = None) -> Iterable[Case]:
+    return _made() if store is None else cases_of(stores.open(Path(store)), MOST, split)
 
 
 def _made() -> Iterable[Case]:

@@ -3,6 +3,7 @@
     checkpoints/step-000100/shard-*.safetensors  trained tensors and the optimizer's state
     checkpoints/step-000100/state.json           where the run stands
     checkpoints/best-000100/                     trained tensors with the lowest held-out loss
+    checkpoints/fail-000100/                     trained tensors that step 100 was not finite with
 
 torch.distributed.checkpoint writes the shards, each rank its own part, and any number of ranks
 reads them, however these share out weights and states. Frozen tensors come from the checkpoint
@@ -25,6 +26,7 @@ import torch.distributed.checkpoint as dcp
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
 
+from pellucid.base.errors import Problem, UserError
 from pellucid.base.hashing import canonical_json
 from pellucid.base.paths import publish, remove_tree
 from pellucid.train.optim import Optimizers, Parameter
@@ -142,6 +144,36 @@ def take_best(
         return None
     _read(_weights(trained), found[0], ranks)
     return int(found[1]["step"])
+
+
+def keep_failed(
+    folder: Path, run: str, step: int, trained: Sequence[Parameter], ranks: Ranks = ALONE
+) -> Path:
+    """Keep the trained tensors with which a step was not finite; all ranks call it.
+
+    Nothing goes on from them.
+    """
+    target = folder / FOLDER / f"fail-{step:06d}"
+    _publish(target, {"run": run, "step": step}, _weights(trained), ranks)
+    return target
+
+
+def read_failed(path: Path, trained: Sequence[Parameter]) -> None:
+    """Put trained tensors back that `keep_failed` kept.
+
+    Raises:
+        UserError: they are not there.
+    """
+    if not path.is_dir():
+        fix = "they go when the stage is run again; let it stop once more"
+        raise UserError(Problem("weights", str(path), "are not there", fix))
+    _read(_weights(trained), path, ALONE)
+
+
+def forget_failed(folder: Path) -> None:
+    """Remove what `keep_failed` kept."""
+    for path in _whole(folder, "fail"):
+        _discard(path)
 
 
 def remove_all(folder: Path) -> None:

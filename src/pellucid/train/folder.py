@@ -6,11 +6,14 @@ purpose: the manifest and the folder's final name, which belong to the flow.
 
 import resource
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from pellucid.base.hashing import hash_file
+from pellucid.base.hashing import hash_file, hash_json
 from pellucid.base.paths import publish, sweep_temporaries
 from pellucid.model import checkpoint as models
+from pellucid.recipe.train import Stage
+from pellucid.store import MixRow
 from pellucid.train import checkpoint as checkpoints
 
 MODEL = "checkpoint"
@@ -40,6 +43,13 @@ def publish_model(folder: Path, loaded: models.Loaded) -> None:
 def file_hashes(checkpoint: Path) -> dict[str, str]:
     """SHA-256 of every file of the checkpoint that training starts from."""
     return {path.name: hash_file(path) for path in sorted(checkpoint.iterdir()) if path.is_file()}
+
+
+def run_hash(stage: Stage, mix: Sequence[MixRow], checkpoint: Path, seed: int, dtype: str) -> str:
+    """Hash of everything that decides the steps of a stage."""
+    rows = [[row.id, row.repeat, row.mode, *([row.rank] if row.rank else [])] for row in mix]
+    told = stage.model_dump(mode="json")
+    return hash_json([checkpoints.FORMAT, told, rows, file_hashes(checkpoint), seed, dtype])
 
 
 def peak_rss_bytes() -> int:

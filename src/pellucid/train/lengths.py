@@ -1,5 +1,6 @@
-"""The length index: tokens, patches and targets of every example, from headers alone.
+"""What a stage is trained on: tokens, patches and targets of every example of its mix.
 
+They come from the length index of the stores (`store/lengths`), which a mix may have made already.
 Image sizes stand in the records, so a plan of the whole stage is made before one pixel is decoded,
 and what does not fit is refused or left out, with its reason, before training starts.
 
@@ -22,10 +23,12 @@ import pyarrow as pa
 from pellucid.base.errors import Problem, UserError
 from pellucid.base.hashing import hash_json
 from pellucid.base.paths import write_text
+from pellucid.prompt.lengths import measure
 from pellucid.prompt.render import Renderer
 from pellucid.recipe.train import Stage
 from pellucid.store import MixRow, Store
 from pellucid.store.arrow import read_table, write_table
+from pellucid.store.lengths import lengths_of
 from pellucid.store.mixes import MixMode
 
 FILE = "lengths.parquet"
@@ -48,6 +51,8 @@ _SCHEMA = pa.schema(
         ("kept", pa.bool_()),
     ]
 )
+_AT_ONCE = 4096
+"""Rows of the mix that are Python objects at a time."""
 _SHOWN = 5
 """Records that an error message names."""
 
@@ -119,6 +124,7 @@ def index_lengths(
     stores: Store,
     renderer: Renderer,
     context_tokens: int,
+    keep: bool = True,
 ) -> Lengths:
     """Measure a mix, or read what an earlier try measured.
 
@@ -129,6 +135,7 @@ def index_lengths(
         stores: holds their records.
         renderer: decides the lengths.
         context_tokens: the longest example that the model can see.
+        keep: whether the stores get the label that was not there (see `store/lengths`).
 
     Raises:
         UserError: nothing is left to train on; nothing or everything is supervised; or records are
@@ -141,7 +148,7 @@ def index_lengths(
     path = folder / FILE
     found = read_table(path) if path.exists() else None
     if found is None or found.schema.metadata != {b"key": key.encode()}:
-        found = _measure(folder, mix, stores, renderer, budget, shrinks)
+        found = _measure(folder, mix, stores, renderer, budget, shrinks, keep)
         write_table(path, found.replace_schema_metadata({"key": key}))
     dropped = [json.loads(line) for line in (folder / DROPPED).read_text("utf-8").splitlines()]
     refuse_unfit(stage, found, dropped)
@@ -155,13 +162,17 @@ def _measure(
     renderer: Renderer,
     budget: Budget,
     shrinks: bool,
+    keep: bool,
 ) -> pa.Table:
-    """Render every row; write down what is left out, and what is scaled down."""
+    """Look every row up; write down what is left out, and what is scaled down."""
     rows: list[dict[str, Any]] = []
     dropped: list[dict[str, Any]] = []
     shrunk: list[dict[str, Any]] = []
-    for number, item in enumerate(mix):
-        examples = list(_examples(number, item, stores, renderer))
+    known = lengths_of(
+        stores, [item.id for item in mix], renderer.hash, lambda one: measure(one, renderer), keep
+    )
+    for number, (item, told) in enumerate(zip(mix, _rows(known), strict=True)):
+        examples = _looked_up(number, item, told) or list(_examples(number, item, stores, renderer))
         reasons = [budget.exceeded(one["tokens"], one["patches"]) for one in examples]
         over = next(filter(None, reasons), "")
         if over and shrinks and (most := _image_budget(item, stores, renderer, budget)):
@@ -177,6 +188,21 @@ def _measure(
         lines = [json.dumps(one, ensure_ascii=False) + "\n" for one in found]
         write_text(folder / name, "".join(lines))
     return pa.Table.from_pylist(rows, schema=_SCHEMA)
+
+
+def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
+    for start in range(0, table.num_rows, _AT_ONCE):
+        yield from table.slice(start, _AT_ONCE).to_pylist()
+
+
+def _looked_up(number: int, item: MixRow, told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The examples of a row as the index has them; none where it has none or cannot say."""
+    mode = told["own"] if item.mode == "as_is" else item.mode
+    return [
+        {"row": number, "record": item.id, "example": part, "task": told["task"], **one,
+         "image_tokens": None}
+        for part, one in enumerate((told[mode] if mode else None) or ())
+    ]  # fmt: skip
 
 
 def _image_budget(item: MixRow, stores: Store, renderer: Renderer, budget: Budget) -> int:

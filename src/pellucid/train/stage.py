@@ -6,6 +6,7 @@
     dropped.jsonl       what is left out, and why (shrunk.jsonl: whose images are scaled down)
     parameters.json     what is trained, at which rate
     timing/steps.jsonl  seconds, tokens per second, memory, share of time spent making examples
+    reproducer.json     a step that was not finite, where one stopped the stage
 
 `checkpoints/` and `features/` exist only while the stage runs. Killed at any instant and called
 again, it ends with the same bytes. `validation/` has the lengths of the held-out mix where there is
@@ -22,7 +23,6 @@ from typing import Any, NamedTuple
 import torch
 
 from pellucid.base.errors import boundary
-from pellucid.base.hashing import hash_json
 from pellucid.base.paths import remove_tree
 from pellucid.base.progress import Progress
 from pellucid.base.stop import between_steps
@@ -38,10 +38,10 @@ from pellucid.train.feed import Feed
 from pellucid.train.folder import (
     LOG,
     TIMES,
-    file_hashes,
     finished,
     peak_rss_bytes,
     publish_model,
+    run_hash,
 )
 from pellucid.train.frozen import choose, restore
 from pellucid.train.lengths import Lengths, index_lengths
@@ -53,9 +53,10 @@ from pellucid.train.plan import Cursor, Plan
 from pellucid.train.precision import deterministic, peak_flops
 from pellucid.train.ranks import ALONE, Ranks
 from pellucid.train.recompute import recomputing
+from pellucid.train.reproducer import Reproducer
 from pellucid.train.shard import gather, shard
 from pellucid.train.spikes import Spikes
-from pellucid.train.step import REPRODUCER, Outcome, Stepper
+from pellucid.train.step import Outcome, Stepper
 from pellucid.train.validation import Validation
 
 VALIDATION = "validation"
@@ -114,19 +115,20 @@ def train_stage(
             shard(objective, ranks, device)
         trained = parameters(modules, stage.modules, stage.optimizer.kind)
         assert all(one.tensor.dtype == torch.float32 for one in trained), "masters are float32"
+        run = run_hash(stage, mix, checkpoint, seed, dtype)
+        origin = folder, stage, mix_folder, stores.folders, checkpoint, run, seed, device, dtype
+        reproducer = Reproducer(*origin, recompute, trained, ranks)
         if ranks.leads:
-            rows = table.rows(sizes, stage.modules, trained)
-            _tell(folder, lengths, mix, table.checked(rows, modules, stage.lora))
+            rows = table.checked(table.rows(sizes, stage.modules, trained), modules, stage.lora)
+            _tell(reproducer, lengths, mix, rows)
         optimizers = Optimizers(trained, stage.modules, stage.optimizer, dtype, ranks, sharding)
-        run = _run(stage, mix, checkpoint, seed, dtype)
         start = checkpoints.resume(folder, run, trained, optimizers, ranks)
-        plan = Plan(lengths, stage, seed)
-        feed = Feed(lengths, stores, loaded.renderer)
+        plan, feed = Plan(lengths, stage, seed), Feed(lengths, stores, loaded.renderer)
         with deterministic(device):
             kept = _features(folder, stage, run, plan, lengths, feed, objective, device, ranks)
         stepper = Stepper(
-            folder, stage, plan.total, objective, optimizers, lengths, feed, device, ranks,
-            loaded.renderer.choice_ids, kept,
+            stage, plan.total, objective, optimizers, lengths, feed, device, ranks,
+            loaded.renderer.choice_ids, kept, reproducer,
         )  # fmt: skip
         with ranks.leader_first():
             held_out = _validation(
@@ -172,9 +174,11 @@ def _index(
     return index_lengths(folder, stage, mix, stores, loaded.renderer, context)
 
 
-def _tell(folder: Path, lengths: Lengths, mix: tuple[MixRow, ...], rows: list[table.Row]) -> None:
-    """What the length index holds, and what is trained."""
-    (folder / REPRODUCER).unlink(missing_ok=True)
+def _tell(
+    reproducer: Reproducer, lengths: Lengths, mix: tuple[MixRow, ...], rows: list[table.Row]
+) -> None:
+    """What the length index holds, and what is trained; nothing is left of a step that failed."""
+    reproducer.clear()
     tokens, supervised = int(lengths.tokens.sum()), int(lengths.supervised.sum())
     shrunk = sum(most is not None for most in lengths.image_tokens)
     print(
@@ -183,7 +187,7 @@ def _tell(folder: Path, lengths: Lengths, mix: tuple[MixRow, ...], rows: list[ta
         + (f", {shrunk} examples with images scaled down" if shrunk else ""),
         file=sys.stderr,
     )
-    table.report(folder, rows)
+    table.report(reproducer.folder, rows)
 
 
 def _validation(
@@ -235,13 +239,6 @@ def _features(
     kept.close()
     remove_tree(folder / FEATURES)
     return None
-
-
-def _run(stage: Stage, mix: tuple[MixRow, ...], checkpoint: Path, seed: int, dtype: str) -> str:
-    """Hash of everything that decides the steps."""
-    rows = [[row.id, row.repeat, row.mode, *([row.rank] if row.rank else [])] for row in mix]
-    told = stage.model_dump(mode="json")
-    return hash_json([checkpoints.FORMAT, told, rows, file_hashes(checkpoint), seed, dtype])
 
 
 def _loop(

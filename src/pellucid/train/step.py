@@ -8,15 +8,12 @@ nor its gradient.
 import math
 import time
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, NamedTuple, final
+from typing import Any, NamedTuple, NoReturn, final
 
 import numpy as np
 import torch
 
 from pellucid.base.errors import Problem, UserError
-from pellucid.base.hashing import canonical_json
-from pellucid.base.paths import write_bytes
 from pellucid.recipe.train import Stage
 from pellucid.train.batch import Batch, collate
 from pellucid.train.cost import Work
@@ -29,11 +26,21 @@ from pellucid.train.optim import Norms, Optimizers
 from pellucid.train.pack import Pack, occupancy
 from pellucid.train.plan import Step
 from pellucid.train.ranks import ALONE, Ranks
+from pellucid.train.reproducer import Reproducer
 from pellucid.train.schedule import factor
 from pellucid.train.shard import release
 
-REPRODUCER = "reproducer.json"
-"""Written when a step is not finite: what it was made of."""
+
+class Gradient(NamedTuple):
+    """A step up to its gradient, clipped; nothing is updated yet."""
+
+    log: dict[str, Any]
+    """Its line, but for the rates."""
+    losses: tuple[float, ...]
+    """Mean loss of a target of each example, in the order of the packs."""
+    waited: float
+    """Seconds in which examples were made."""
+    finite: bool
 
 
 class Outcome(NamedTuple):
@@ -54,7 +61,6 @@ class Stepper:
 
     def __init__(
         self,
-        folder: Path,
         stage: Stage,
         total: int,
         objective: Objective,
@@ -65,8 +71,9 @@ class Stepper:
         ranks: Ranks = ALONE,
         choices: Sequence[int] = (),
         features: Features | None = None,
+        reproducer: Reproducer | None = None,
     ) -> None:
-        self._folder, self._stage, self._total = folder, stage, total
+        self._stage, self._total, self._reproducer = stage, total, reproducer
         self.objective, self._optimizers = objective, optimizers
         self._lengths, self._feed = lengths, feed
         self.device, self._ranks = device, ranks
@@ -81,7 +88,19 @@ class Stepper:
             UserError: the loss or a gradient is not finite; nothing was updated.
         """
         start = time.perf_counter()
-        members = np.concatenate([np.array(one) for one in step.packs])
+        found = self.gradient(number, step)
+        if not found.finite:
+            self._stop(step, found.log)
+        rates = self._optimizers.set_factor(factor(self._stage.schedule, number, self._total))
+        release(self.objective)
+        self._optimizers.step()
+        work = self._work(_members(step))
+        log = {**found.log, "lr": rates}
+        return Outcome(log, time.perf_counter() - start, found.waited, work)
+
+    def gradient(self, number: int, step: Step) -> Gradient:
+        """Loss and clipped gradient of step `number` (from 0); all ranks call it."""
+        members = _members(step)
         targets = int(self._lengths.supervised[members].sum())
         self._optimizers.zero()
         by_example = torch.zeros(3, len(members), dtype=torch.float64)  # see `Sums`
@@ -103,12 +122,9 @@ class Stepper:
         self._optimizers.sum_gradients()
         norms = self._optimizers.clip(self._stage.clip_norm)
         log = self._log(number, step, members, by_example.numpy(), norms)
-        if not (math.isfinite(log["loss"]) and math.isfinite(norms.total)):
-            self._stop(log, members)
-        log["lr"] = self._optimizers.set_factor(factor(self._stage.schedule, number, self._total))
-        release(self.objective)
-        self._optimizers.step()
-        return Outcome(log, time.perf_counter() - start, waited, self._work(members))
+        finite = math.isfinite(log["loss"]) and math.isfinite(norms.total)
+        means = by_example[0].numpy() / self._lengths.supervised[members]
+        return Gradient(log, tuple(means.tolist()), waited, finite)
 
     def _work(self, members: np.ndarray) -> Work:
         found = self._lengths
@@ -154,24 +170,22 @@ class Stepper:
             "occupancy": occupancy(tokens, len(step.packs), self._stage.pack.max_tokens),
         }
 
-    def _stop(self, log: dict[str, Any], members: np.ndarray) -> None:
-        """Write down what the step was made of, and refuse to go on."""
-        rows = np.unique(self._lengths.row[members])
-        self._ranks.wait()  # nobody leaves before all have seen it
+    def _stop(self, step: Step, log: dict[str, Any]) -> NoReturn:
+        """Write down what the step was made of, and refuse to go on; all ranks call it."""
+        rows = np.unique(self._lengths.row[_members(step)])
         records = [self._lengths.records[int(row)] for row in rows]
-        told = {key: repr(value) for key, value in log.items()}
-        how = {"stage": self._stage.model_dump(mode="json"), "dtype": self.objective.dtype}
-        seen = {**how, "step": told}
-        if self._ranks.leads:
-            write_bytes(self._folder / REPRODUCER, canonical_json({**seen, "records": records}))
-        what = "loss" if not math.isfinite(log["loss"]) else "grad_norm"
         shown = ", ".join(records[:5]) + (", ..." if len(records) > 5 else "")
-        rule = (
-            f"is not finite at step {log['step']} (records {shown}); "
-            f"all of the step is in {self._folder / REPRODUCER}"
-        )
+        rule = f"is not finite at step {log['step']} (records {shown})"
+        if self._reproducer:
+            rule += f"; all of the step is in {self._reproducer.write(step, log, self._lengths)}"
+        what = "loss" if not math.isfinite(log["loss"]) else "grad_norm"
         fix = "lower the rates, lengthen the warm-up, or use dtype float32"
         raise UserError(Problem(f"train.{self._stage.name}.{what}", log[what], rule, fix))
+
+
+def _members(step: Step) -> np.ndarray:
+    """Examples of a step, pack after pack."""
+    return np.concatenate([np.array(one) for one in step.packs])
 
 
 def _means(losses: np.ndarray, counts: np.ndarray, labels: np.ndarray) -> dict[str, float]:

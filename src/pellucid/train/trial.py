@@ -71,10 +71,10 @@ def trial(
     context = int(loaded.model.config.text_config.max_position_embeddings)
     with tempfile.TemporaryDirectory() as name, deterministic(device):
         folder = Path(name)
-        lengths = index_lengths(folder, stage, rows, stores, loaded.renderer, context)
+        lengths = index_lengths(folder, stage, rows, stores, loaded.renderer, context, False)
         plan, feed = Plan(lengths, stage, seed), Feed(lengths, stores, loaded.renderer)
         objective = Objective(loaded.model, dtype)
-        stepper = Stepper(folder, stage, plan.total, objective, optimizers, lengths, feed, device)
+        stepper = Stepper(stage, plan.total, objective, optimizers, lengths, feed, device)
         with recomputing(loaded.model, recompute):
             took = list(_timed(stepper, plan, device))
     warm = _warm(took)

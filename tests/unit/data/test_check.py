@@ -15,6 +15,8 @@ from tests.e2e.command import pellucid
 
 from pellucid.base.errors import UserError
 from pellucid.data.check import check
+from pellucid.flow.check import check_code
+from pellucid.recipe import load
 from pellucid.recipe.rows import LlavaJsonSource
 
 PIXELS = 10_000
@@ -236,6 +238,148 @@ def test_a_recipe_is_checked_with_its_functions(folder: Path) -> None:
     sources["mine"]["on_fault"] = "drop"
     (folder / "r.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
     assert pellucid("data", "check", "r.yaml", cwd=folder).returncode == 0
+
+
+OWN = {
+    "ops": """
+def ink(record, images, dark=100):
+    if not images:
+        return None
+    return {"share": images[0].width / 100, "wide": len(record.images) > dark}
+""",
+    "tasks": """
+def sides(record):
+    for at, image in enumerate(record.images):
+        yield {"question": "How wide?", "answer": {"kind": "number", "gold": image.width},
+               "images": [at]}
+""",
+    "views": """
+def whole(width, height, patch_px, side=2):
+    return [((0, 0, width, height), (side * patch_px, side * patch_px))]
+""",
+}
+FAULTY = {
+    "ops": {
+        "gone": (None, r"data.ops.ink.path='[^']*' names a file that is not there"),
+        "no function": ("def other(record, images): ...", r"data.ops.ink.path='.*no function"),
+        "raises": ("def ink(record, images, dark): return 1 / 0", r"raised ZeroDivisionError"),
+        "another kind": ("def ink(record, images, dark): return {'share': 'x'}", "a finite number"),
+        "other options": ("def ink(record, images): ...", r"data.ops.ink.options=.*arguments"),
+        "not twice alike": (
+            "import itertools\nn = itertools.count()\n"
+            "def ink(record, images, dark): return {'share': next(n), 'wide': True}",
+            "when asked again",
+        ),
+        "ends the program": ("import sys\ndef ink(*_, dark): sys.exit(0)", "raised SystemExit"),
+    },
+    "tasks": {
+        "raises": ("def sides(record): return record.nothing", "raised AttributeError"),
+        "no question": ("def sides(record): return {'question': 7}", "question=7, wanted a text"),
+        "cannot be run": ("def sides(record:", "eval.tasks.sides.path=.*SyntaxError"),
+    },
+    "views": {
+        "raises": (
+            "def whole(width, height, patch_px, side=1): return [0][1]",
+            "raised IndexError",
+        ),
+        "over budget": (
+            OWN["views"].replace("(side *", "(9 * side *"),
+            "36 patches, more than max_tokens=5",
+        ),
+        "other arguments": ("def whole(width): ...", r"model.images.options=.*3 arguments"),
+    },
+}
+FIELDS = {"ops": "data.ops.ink", "tasks": "eval.tasks.sides", "views": "model.images"}
+
+
+@pytest.fixture
+def coded(folder: Path) -> Path:
+    """A recipe with an operator, a task and an image strategy, beside rows of two pictures."""
+    answer = {"kind": "number", "gold": 4}
+    written(folder, [row(image=name, answer=answer) for name in ("a.png", "b.png") * 20])
+    recipe = {
+        "extends": "smoke-one-stage", "name": "own",
+        "data": {
+            "sources": {"mine": {
+                "kind": "llava_json", "path": "rows.json", "dataset": "d", "licence": "CC0-1.0",
+                "split": {"test": 0.5},
+            }},
+            "ops": {"ink": {
+                "path": "ops.py:ink", "gives": {"share": "number", "wide": "flag"},
+                "options": {"dark": 9},
+            }},
+            "mixes": {"instruct": {
+                "take": [{"source": "mine"}], "think_share": None,
+                "where": [{"label": "ink@1", "column": "share", "at_least": 0.01}],
+            }},
+        },
+        "eval": {"tasks": {"sides": {
+            "kind": "python", "path": "tasks.py:sides", "source": "mine",
+        }}},
+        "model": {"images": {"kind": "python", "path": "views.py:whole", "max_tokens": 5}},
+    }  # fmt: skip
+    for name, code in OWN.items():
+        (folder / f"{name}.py").write_text(code, encoding="utf-8")
+    (folder / "r.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    return folder
+
+
+def test_own_code_is_called_with_the_first_records(coded: Path) -> None:
+    done = pellucid("data", "check", "r.yaml", cwd=coded)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(pellucid("data", "check", "r.yaml", "--json", cwd=coded).stdout)
+    assert told["data.ops.ink"]["called"] == "with records: 20 of mine"
+    assert told["eval.tasks.sides"]["called"] == "with records: 20 of mine"
+    assert told["model.images"]["called"].startswith("with ")
+    assert told["mine"]["sound"] == 40 and "nothing wrong" in done.stdout
+    assert sorted(path.name for path in coded.iterdir() if path.is_dir()) in ([], ["__pycache__"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "case"), [(kind, case) for kind, cases in FAULTY.items() for case in cases]
+)
+def test_own_code_that_a_run_would_refuse_is_one_error(coded: Path, kind: str, case: str) -> None:
+    code, said = FAULTY[kind][case]
+    if code is None:
+        (coded / f"{kind}.py").unlink()
+    else:
+        (coded / f"{kind}.py").write_text(code, encoding="utf-8")
+    found, problems = check_code(load(str(coded / "r.yaml")))
+    (problem,) = problems
+    assert problem.field.startswith(FIELDS[kind])
+    assert re.search(said, str(UserError(problem))), str(UserError(problem))
+    assert {one.field for one in found} == set(FIELDS.values()) - {FIELDS[kind]}
+
+
+def test_all_faults_of_own_code_are_told_at_once(coded: Path) -> None:
+    for kind in OWN:
+        (coded / f"{kind}.py").write_text(FAULTY[kind]["raises"][0], encoding="utf-8")
+    done = pellucid("data", "check", "r.yaml", cwd=coded)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert all(f"{field}.path" in done.stderr for field in FIELDS.values())
+    assert "40, 40 of them sound" in done.stdout, "the sources are told all the same"
+
+
+def test_what_says_nothing_of_the_first_records_is_noted(coded: Path) -> None:
+    (coded / "ops.py").write_text("def ink(record, images, dark): ...", encoding="utf-8")
+    (coded / "tasks.py").write_text("def sides(record): ...", encoding="utf-8")
+    found, problems = check_code(load(str(coded / "r.yaml")))
+    assert problems == []
+    notes = {one.field: one.note for one in found}
+    assert notes["data.ops.ink"] == "it says nothing of 20 of them"
+    assert "asks nothing about them" in notes["eval.tasks.sides"]
+
+
+def test_own_code_of_a_source_that_cannot_be_read_is_only_loaded(coded: Path) -> None:
+    """Its source is the fault, and is told of as one."""
+    (coded / "rows.json").unlink()
+    found, problems = check_code(load(str(coded / "r.yaml")))
+    assert problems == []
+    assert {one.called for one in found if one.field != "model.images"} == {
+        "not at all, as its source cannot be read"
+    }
+    done = pellucid("data", "check", "r.yaml", cwd=coded)
+    assert done.returncode == 2 and done.stderr.count("data.sources.mine") == 1
 
 
 def test_what_no_sound_row_says_is_not_printed(folder: Path) -> None:

@@ -68,3 +68,16 @@ def test_what_cannot_be_met_names_numbers_that_can() -> None:
     assert plan([100, 30], take=takes, total=61) == [(31, 31), (30, 30)]
     mended = [takes[0], Take(source="b", share=0.5, max_repeat=1.67)]
     assert plan([100, 30], take=mended, total=100) == [(50, 50), (30, 50)]
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"), [((1.0,), "1"), ((0.5, 0.5), "1"), ((1.0, 0.5), "1.5")]
+)
+def test_shares_that_leave_nothing_to_count_are_refused(
+    shares: tuple[float, ...], said: str
+) -> None:
+    """A recipe says so when it is read; a mix that is made in Python says it here."""
+    takes = tuple(Take(source="a", share=share) for share in shares)
+    mix = Mix(take=(*takes, Take(source="b", count=5)))
+    with pytest.raises(UserError, match=rf"take: share=.* come to {said} and leave nothing"):
+        planned("m", mix, [10] * len(mix.take))

@@ -8,11 +8,11 @@ from tests.unit.data.mixes import Row, build, label, run
 
 from pellucid.base.errors import UserError
 from pellucid.data.mix import build_mix
-from pellucid.data.mix.tokens import label_of
 from pellucid.prompt.render import Renderer
 from pellucid.recipe.mix import Mix, Order, Take
 from pellucid.recipe.model import BuildModel, DecoderOptions, VisionOptions
 from pellucid.store import Store, read_label, read_mix
+from pellucid.store.lengths import label_of
 
 MODEL = BuildModel(
     vision=VisionOptions(width=16, layers=2, heads=2, mlp_width=16, position_grid=4),
@@ -77,20 +77,25 @@ def test_lengths_are_counted_once_and_kept_as_a_label(
 ) -> None:
     query = Mix(take=(Take(source="x"),), max_tokens=60)
     build_mix("m", query, {"x": texts}, 0, tmp_path / "a", renderer)
-    counts = read_label(texts.folders[0], label_of(renderer), 1)
-    assert counts.num_rows == 40 and counts["think_tokens"].null_count == 20
+    counts = read_label(texts.folders[0], label_of(renderer.hash), 1)
+    assert counts.num_rows == 40 and counts["think"].null_count == 20
     for row in counts.to_pylist():
         record = texts.get(row["id"])
         (plain,) = renderer.examples(record, "nothink")
-        assert row["nothink_tokens"] == len(plain.ids)
-        assert row["nothink_supervised"] == sum(plain.supervised)
+        assert row["nothink"] == [
+            {
+                "mode": "nothink", "tokens": len(plain.ids), "patches": 0,
+                "supervised": sum(plain.supervised),
+            }
+        ]  # fmt: skip
+        assert row["own"] == renderer.examples(record)[0].mode
     prompt = MODEL.prompt.model_copy(update={"system": "Be brief."})
     other = Renderer.build(MODEL.model_copy(update={"prompt": prompt}))
-    assert label_of(other) != label_of(renderer), "another format, another label"
+    assert label_of(other.hash) != label_of(renderer.hash), "another format, another label"
     before = {path: path.stat().st_mtime_ns for path in texts.folders[0].rglob("*.parquet")}
     build_mix("m", query, {"x": texts}, 0, tmp_path / "b", renderer)
     assert before == {path: path.stat().st_mtime_ns for path in texts.folders[0].rglob("*.parquet")}
-    killed = texts.folders[0] / "labels" / f"{label_of(renderer)}@1" / "s1.parquet"
+    killed = texts.folders[0] / "labels" / f"{label_of(renderer.hash)}@1" / "s1.parquet"
     data = killed.read_bytes()
     killed.unlink()
     build_mix("m", query, {"x": texts}, 0, tmp_path / "c", renderer)

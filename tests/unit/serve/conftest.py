@@ -69,7 +69,7 @@ def served(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def start() -> Any:
     """`start(engine, audit, **options)`: a server of one's own, as a context."""
     return serving

@@ -11,6 +11,7 @@ import torch
 from torch.distributed.tensor import DTensor
 
 from pellucid import store
+from pellucid.base.errors import UserError
 from pellucid.recipe.train import Stage
 from pellucid.train.deal import turns
 from pellucid.train.ranks import joined, leave
@@ -57,7 +58,7 @@ for task in json.loads(sys.argv[1]):
     Stepper.step = step
     root = Path(task["root"])
     for _ in range(2 if task["again"] else 1):
-        with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt, *([UserError] if task.get("refused") else [])):
             train_stage(
                 Stage.model_validate(task["stage"]), Path(task["mix"]), store.open(root / "data"),
                 root / "model", Path(task["folder"]), 3, "cpu", task["dtype"],

@@ -1,6 +1,7 @@
 """The length index: true to the examples, kept between tries, and firm about what cannot work."""
 
 import json
+import shutil
 from io import BytesIO
 from pathlib import Path
 
@@ -8,13 +9,17 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+from pellucid import store
 from pellucid.base.errors import UserError
+from pellucid.data.mix.pool import Pool
+from pellucid.data.mix.tokens import count_tokens
 from pellucid.model.processor import Processor
 from pellucid.prompt.render import Renderer
 from pellucid.recipe.model import DynamicImages
 from pellucid.recipe.train import Pack
 from pellucid.schema.record import Part, Source, Turn, assistant, make_record, user
-from pellucid.store import MixRow, Store, Writer, read_mix
+from pellucid.store import MixRow, Store, Writer, arrow, read_mix, write_part
+from pellucid.store.lengths import label_of
 from pellucid.train.feed import Feed
 from pellucid.train.lengths import (
     DROPPED,
@@ -45,8 +50,6 @@ def dropped(folder: Path) -> list[dict]:
 
 def store_of(folder: Path, *conversations: tuple[Turn, ...]) -> tuple[Store, list[MixRow]]:
     """A store of text records, and a mix of them."""
-    from pellucid import store
-
     records = [
         make_record(
             messages=turns,
@@ -82,7 +85,7 @@ def test_lengths_are_those_of_the_examples(world, index, tmp_path) -> None:
         assert found.modes[place] == rendered.mode
 
 
-def test_no_picture_is_opened(world, index, monkeypatch) -> None:
+def test_no_picture_is_opened(world, index, tmp_path, monkeypatch) -> None:
     """Sizes stand in the records: the same lengths where no picture can be read."""
     before = index()
 
@@ -91,9 +94,67 @@ def test_no_picture_is_opened(world, index, monkeypatch) -> None:
 
     monkeypatch.setattr(Store, "image", refuse)
     monkeypatch.setattr(Image, "open", refuse)
-    found = index(context_tokens=255)  # another key, so it is measured anew
+    # Another key, so it is looked up anew, in a store that nobody has measured.
+    found = index(context_tokens=255, stores=unmeasured(world, tmp_path / "copy"))
     assert found.patches.any() and found.patches.tolist() == before.patches.tolist()
     assert found.tokens.tolist() == before.tokens.tolist()
+
+
+def unmeasured(world, folder: Path) -> Store:
+    """The tiny store without any label."""
+    shutil.copytree(world.data, folder, ignore=shutil.ignore_patterns("labels"))
+    return store.open(folder)
+
+
+@pytest.mark.parametrize("mode", ["as_is", "think", "nothink"])
+def test_what_a_mix_counted_is_what_is_packed_by(world, stage, tmp_path, mode: str) -> None:
+    """The mix makes the label of the store; the stage takes its word, whatever it says."""
+    opened, renderer = unmeasured(world, tmp_path / "copy"), Renderer.load(world.model)
+    count_tokens(Pool("tiny", opened), renderer)
+    (label,) = (tmp_path / "copy/labels").iterdir()
+    assert label.name == f"{label_of(renderer.hash)}@1"
+    able = [one for one in world.records if one.messages[-1].reasoning or mode != "think"]
+    rows = [MixRow(record.id, 1, mode) for record in able]
+    given = stage(pack=Pack(max_tokens=9000, max_patches=900)), rows, opened, renderer, 9000
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    found = index_lengths(tmp_path / "a", *given)
+    made = [one for record in able for one in renderer.examples(record, mode)]
+    assert found.tokens.tolist() == [len(one.ids) for one in made]
+    assert found.supervised.tolist() == [sum(one.supervised) for one in made]
+    assert found.modes == tuple(one.mode for one in made)
+    (part,) = label.iterdir()
+    table = arrow.read_table(part)
+    told = table.to_pylist()
+    for row in told:
+        for one in (*(row["nothink"] or ()), *(row["think"] or ())):
+            one["tokens"] += 1000
+    write_part(tmp_path / "copy", label_of(renderer.hash), 1, part.stem, renderer.hash,
+               pa.Table.from_pylist(told, schema=table.schema))  # fmt: skip
+    longer = index_lengths(tmp_path / "b", *given)
+    assert (longer.tokens - found.tokens == 1000).all()
+
+
+def test_what_a_stage_measured_is_what_a_mix_counts(world, stage, tmp_path) -> None:
+    opened, renderer = unmeasured(world, tmp_path / "copy"), Renderer.load(world.model)
+    rows = read_mix(world.mix).rows
+    index_lengths(tmp_path, stage(), rows, opened, renderer, 256, keep=False)
+    assert not (tmp_path / "copy/labels").exists(), "a plan leaves nothing behind"
+    (tmp_path / FILE).unlink()
+    index_lengths(tmp_path, stage(), rows, opened, renderer, 256)
+    (part,) = (tmp_path / "copy/labels").glob("*/*.parquet")
+    before, pool = part.stat().st_mtime_ns, Pool("tiny", opened)
+    counted = count_tokens(pool, renderer)
+    assert part.stat().st_mtime_ns == before
+    ids = [id for _, piece in pool.ids.pieces() for id in piece.to_pylist()]
+    for at, id in enumerate(ids):
+        record = opened.get(id)
+        for mode, name in enumerate(("nothink", "think")):
+            seen = name == "nothink" or record.messages[-1].reasoning
+            examples = renderer.examples(record, name) if seen else []
+            assert counted.longest[mode, at] == max((len(one.ids) for one in examples), default=0)
+            learnt = sum(sum(one.supervised) for one in examples)
+            assert counted.supervised[mode, at] == learnt
 
 
 def test_entries_repeat_rows_as_the_mix_says(world, index) -> None:
@@ -133,8 +194,6 @@ def test_over_budget_is_dropped_whole_and_written_down(world, index, tmp_path) -
 
 def pictured(folder: Path, *sizes: list[tuple[int, int]]) -> tuple[Store, list[MixRow]]:
     """A store of records with pictures of these sizes, and a mix of them."""
-    from pellucid import store
-
     writer, records = Writer(folder), []
     for row, shown in enumerate(sizes):
         images = []

@@ -1,6 +1,7 @@
 """Two ranks train the model that one trains, whatever is dealt to each of them."""
 
 import json
+import math
 import os
 import random
 import re
@@ -25,6 +26,7 @@ from pellucid.recipe.train import (
 )
 from pellucid.store import MixRow, write_mix
 from pellucid.train.ranks import ALONE
+from pellucid.train.reproduce import reproduce
 from pellucid.train.stage import train_stage
 from pellucid.train.step import Stepper
 
@@ -293,6 +295,27 @@ def launched(processes: int, task: dict) -> subprocess.CompletedProcess[str]:
     """So many ranks at one task."""
     command = [*LAUNCHER[:-1], str(processes), str(RANKED), json.dumps([task])]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+
+
+@pytest.mark.parametrize("shared", ["none", "weights"])
+def test_a_step_of_two_ranks_that_is_not_finite_is_done_again_by_one(
+    world, stage, tmp_path, shared: str
+) -> None:
+    """Rates far too high: what the ranks hold before the step that fails is kept whole."""
+    high = Modules(vision=1e30, projector=1e30, decoder=1e30)
+    made = stage(epochs=1, modules=high, clip_norm=1e9, pack=SMALL)
+    task = {
+        "name": shared, "stage": made.model_dump(mode="json"), "root": str(world.root),
+        "mix": str(world.mix), "folder": str(tmp_path), "held_out": "", "sharding": shared,
+        "again": False, "dtype": "float32", "press_rank": -1, "press_step": -1, "refused": True,
+    }  # fmt: skip
+    done = launched(2, task)
+    assert done.returncode == 0, done.stderr
+    told = json.loads((tmp_path / "reproducer.json").read_text())
+    assert (told["step"], told["ranks"], len(told["packs"]) > 1) == (1, 2, True)
+    found = reproduce(tmp_path / "reproducer.json")
+    assert not math.isfinite(found.log["loss"])
+    assert set(told["records"]) == {name for name, _ in found.losses}
 
 
 def test_layers_that_are_fetched_rounded_learn_alike(trained) -> None:

@@ -252,7 +252,7 @@ def test_a_loss_that_is_not_finite_stops_the_stage(world, stage, tmp_path) -> No
     seen = json.loads((folder / "reproducer.json").read_text())
     assert len(seen["records"]) == 6
     assert set(seen["records"]) <= {record.id for record in world.records}
-    assert seen["step"]["loss"] == "nan"
+    assert (seen["step"], seen["seed"], seen["log"]["loss"]) == (0, 3, "nan")
     assert not (folder / "checkpoint").exists()
     assert log(folder) == []
 
@@ -262,7 +262,7 @@ def test_a_gradient_that_is_not_finite_stops_the_stage(
     world, stage, tmp_path, monkeypatch, value: float
 ) -> None:
     """Of a loss that is finite: in the third step one number of one gradient is not."""
-    real, steps = Optimizers.sum_gradients, []
+    real, steps, folder = Optimizers.sum_gradients, [], tmp_path / "stopped"
 
     def summed(self: Optimizers) -> None:
         real(self)
@@ -273,15 +273,15 @@ def test_a_gradient_that_is_not_finite_stops_the_stage(
     monkeypatch.setattr(Optimizers, "sum_gradients", summed)
     said = rf"train\.tiny\.grad_norm={value} is not finite at step 2 \(records"
     with pytest.raises(UserError, match=said):
-        train(world, tmp_path, stage(checkpoint_every=1))
-    told = json.loads((tmp_path / "reproducer.json").read_text())
-    assert len(told["records"]) == 6 and told["step"]["step"] == "2"
-    assert float(told["step"]["loss"]) > 0, "the loss was finite"
-    assert len(log(tmp_path)) == 2, "the step was not made"
+        train(world, folder, stage(checkpoint_every=1))
+    told = json.loads((folder / "reproducer.json").read_text())
+    assert len(told["records"]) == 6 and told["step"] == 2
+    assert float(told["log"]["loss"]) > 0, "the loss was finite"
+    assert len(log(folder)) == 2, "the step was not made"
     monkeypatch.setattr(Optimizers, "sum_gradients", real)
-    train(world, tmp_path, stage(checkpoint_every=1))
+    train(world, folder, stage(checkpoint_every=1))
     train(world, tmp_path / "whole", stage(checkpoint_every=1))
-    assert files(tmp_path)["log.jsonl"] == files(tmp_path / "whole")["log.jsonl"]
+    assert files(folder) == files(tmp_path / "whole"), "nothing is left of the step that failed"
 
 
 def test_a_gradient_that_explodes_stops_the_stage(world, stage, tmp_path) -> None:

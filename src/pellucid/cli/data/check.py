@@ -34,7 +34,8 @@ def check(
 ) -> None:
     """Say what a file is, what is wrong with it, and which importer reads it.
 
-    Of a recipe, every source of rows is checked as its import would, functions of yours included.
+    Of a recipe, every source of rows is checked as its import would, functions of yours included;
+    operators, tasks and image strategies of yours are called with the first records.
     A row that can be read: {"image": "a.png", "conversations": [{"from": "human", "value":
     "<image> How many?"}, {"from": "gpt", "value": "Two"}]}. Exit code 1 when something is wrong.
 
@@ -62,18 +63,20 @@ def check(
 
 
 def _check_recipe(file: Path, json_: bool) -> None:
-    """Check the sources of a recipe; exit code 1 when an import would refuse rows.
+    """Check the sources and own code of a recipe; exit code 1 when an import would refuse rows.
 
     Raises:
-        UserError: a source cannot be read at all; the others are told first.
+        UserError: a source cannot be read at all, or a function fails; the others are told first.
     """
     from dataclasses import asdict, replace
 
     from pellucid.data.check import Report, check_source
+    from pellucid.flow.check import check_code
     from pellucid.recipe import load
     from pellucid.recipe.rows import RowsSource
 
-    sources = load(str(file)).data.sources
+    recipe = load(str(file))
+    sources = recipe.data.sources
     own = {name: one for name, one in sources.items() if isinstance(one, RowsSource)}
     reports: dict[str, Report] = {}
     unread: list[Problem] = []
@@ -83,17 +86,23 @@ def _check_recipe(file: Path, json_: bool) -> None:
         except UserError as error:
             at = f"data.sources.{name}: "
             unread += [replace(problem, field=at + problem.field) for problem in error.problems]
+    code, broken = check_code(recipe)
     if json_:
         told = {name: {**asdict(one), "path": str(one.path)} for name, one in reports.items()}
-        print_json(told)
+        print_json({**told, **{called.field: called._asdict() for called in code}})
     else:
         for name, report in reports.items():
             print(f"data.sources.{name}")
             _print_found(report)
-        if not own:
-            print(f"{file} names no source of rows: there is nothing to check")
-    if unread:
-        raise UserError(unread)
+        for called in code:
+            print(f"{called.field}\n{called.path}: nothing wrong")
+            print_wrapped("called:".ljust(9), called.called)
+            if called.note:
+                print_wrapped("note:", called.note)
+        if not own and not code and not broken:
+            print(f"{file} names no source of rows and no code: there is nothing to check")
+    if unread or broken:
+        raise UserError([*unread, *broken])
     if any(one.findings and own[name].on_fault == "refuse" for name, one in reports.items()):
         raise typer.Exit(1)
 

@@ -95,12 +95,16 @@ def total_of(name: str, mix: Mix) -> int | None:
     """The total that counts or `total` settle; None when it is to be found.
 
     Raises:
-        UserError: the two settle different ones.
+        UserError: the two settle different ones, or the shares leave nothing to count.
     """
     asked = shares(mix)
     if len(asked) == len(mix.take):
         return mix.total
     there, part = fixed(mix), sum(map(Fraction, map(str, asked.values())))
+    if part >= 1:
+        rule = f"come to {float(part):g} and leave nothing for the ingredients without a share"
+        fix = "lower them below 1 together, or give every ingredient a share"
+        raise UserError(Problem(f"data.mixes.{name}.take: share", float(part), rule, fix))
     total = round(there / (1 - part))
     if mix.total is not None and abs(mix.total - total) > len(asked):
         rule = f"is not what the counts ({there}) and shares ({float(part):g}) come to"

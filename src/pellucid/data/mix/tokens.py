@@ -1,36 +1,22 @@
-"""How long records are to a model: a label column, counted by the renderer that will train on them.
+"""How long records are to a model, as a mix asks: by the length index of the store.
 
-    labels/tokens-<hash of the renderer>@1/<shard>.parquet
-
-Counted once for a store and a renderer (its tokenizer, format and image strategy), shard by shard:
-a killed count goes on, and every mix after it reads what is there. Nothing is estimated from
-characters.
+The index (`store/lengths`) is made here where nobody needed it before, and what training packs by
+later is the same. Nothing is estimated from characters.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pellucid.base.errors import Problem, UserError
 from pellucid.data.mix.pool import Pool, one_piece
+from pellucid.prompt.lengths import measure
 from pellucid.prompt.render import Renderer
-from pellucid.schema.record import Record
-from pellucid.store import layout, read_label, write_label
+from pellucid.store.lengths import all_lengths
 from pellucid.store.mixes import MixMode
 
-VERSION = 1
 _MODES: tuple[MixMode, MixMode] = ("nothink", "think")
-_SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("nothink_tokens", pa.int64()),
-        ("nothink_supervised", pa.int64()),
-        ("think_tokens", pa.int64()),
-        ("think_supervised", pa.int64()),
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +29,6 @@ class Tokens:
     """(2, records) int32: tokens that are learnt, over all examples."""
 
 
-def label_of(renderer: Renderer) -> str:
-    """Name of the label operation: lengths depend on all that the renderer's hash holds."""
-    return f"tokens-{renderer.hash[:12]}"
-
-
 def count_tokens(pool: Pool, renderer: Renderer) -> Tokens:
     """Lengths of all records of a source, counted now where no label says them yet.
 
@@ -55,36 +36,36 @@ def count_tokens(pool: Pool, renderer: Renderer) -> Tokens:
         UserError: a record cannot be rendered.
         DiskError: the store's folder cannot be written.
     """
-    op = label_of(renderer)
-    tables = []
-    for folder in pool.store.folders:
-        for shard, records in pool.store.shards(folder):
-            if not (layout.labels(folder, op, VERSION) / f"{shard}.parquet").is_file():
-                rows = [_lengths(record, renderer) for record in records]
-                told = pa.Table.from_pylist(rows, schema=_SCHEMA)
-                write_label(folder, op, VERSION, told, shard)
-        tables.append(read_label(folder, op, VERSION))
-    table = pa.concat_tables(tables)
-    table = table.take(pool.joined(table["id"]))
-    return Tokens(_rows(table, "tokens"), _rows(table, "supervised"))
+    longest, supervised = (np.zeros((2, len(pool)), np.int32) for _ in range(2))
+    for table in all_lengths(pool.store, renderer.hash, lambda one: measure(one, renderer)):
+        if table["nothink"].null_count:
+            raise _unseen(table.filter(table["nothink"].is_null())["id"][0].as_py(), pool, renderer)
+        at = pool.places(table["id"])
+        for mode, name in enumerate(_MODES):
+            examples = one_piece(table[name])
+            longest[mode, at] = _over(np.maximum, examples, "tokens")
+            supervised[mode, at] = _over(np.add, examples, "supervised")
+    return Tokens(longest, supervised)
 
 
-def _rows(table: pa.Table, what: str) -> np.ndarray:
-    columns = (one_piece(pc.fill_null(table[f"{mode}_{what}"], 0)) for mode in _MODES)
-    return np.stack([np.asarray(column.cast(pa.int32())) for column in columns])
+def _over(how: np.ufunc, examples: pa.ListArray, field: str) -> np.ndarray:
+    """(records,) a field of each record's examples, put together; 0 where there are none."""
+    counts = np.asarray(examples.value_lengths().fill_null(0))
+    found = np.zeros(len(counts), np.int64)
+    starts = np.cumsum(counts) - counts
+    values = np.asarray(examples.flatten().field(field))
+    if len(values):
+        found[counts > 0] = how.reduceat(values, starts[counts > 0])
+    return found
 
 
-def _lengths(record: Record, renderer: Renderer) -> dict[str, object]:
-    """One record in both modes; nothing of thinking where it has no reasoning."""
-    told: dict[str, object] = {"id": record.id}
-    for mode in _MODES[: 2 if record.messages[-1].reasoning else 1]:
-        try:
-            examples = renderer.examples(record, mode)
-        except ValueError as error:
-            fix = "leave it out of the mix, or take it out of the source"
-            raise UserError(
-                Problem("mix", record.id, f"cannot be rendered: {error}", fix)
-            ) from None
-        told[f"{mode}_tokens"] = max((len(one.ids) for one in examples), default=0)
-        told[f"{mode}_supervised"] = sum(sum(one.supervised) for one in examples)
-    return told
+def _unseen(id: str, pool: Pool, renderer: Renderer) -> UserError:
+    """Why a record cannot be rendered."""
+    try:
+        renderer.examples(pool.store.get(id), "nothink")
+    except UserError as error:
+        return error
+    except ValueError as error:
+        fix = "leave it out of the mix, or take it out of the source"
+        return UserError(Problem("mix", id, f"cannot be rendered: {error}", fix))
+    raise AssertionError(f"record {id} can be rendered, and its label says that it cannot")

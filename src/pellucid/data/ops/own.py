@@ -164,7 +164,7 @@ def own_operator(name: str, options: OwnOperator, at: str) -> Own:
     if not re.fullmatch(LABEL, f"{name}@{VERSION}"):
         rule = "makes no name of a label that a mix can ask for"
         raise UserError(Problem(at, name, rule, "call the function by plain small letters"))
-    if name in RESERVED or name.startswith(("tokens-", "review-")):
+    if name in RESERVED or name.startswith(("lengths-", "review-")):
         rule = "is the name of a label that Pellucid writes itself"
         raise UserError(Problem(at, name, rule, "choose another"))
     code = own_code(f"{at}.path", options.path)

@@ -119,7 +119,7 @@ def test_what_is_wrong_is_told_with_its_record(
 
 def test_names_of_our_labels_are_refused(folder: Path) -> None:
     assert set(OPERATORS) <= set(RESERVED)
-    for name in ("duplicates", "tokens-0123"):
+    for name in ("duplicates", "lengths-0123"):
         with pytest.raises(UserError, match="is the name of a label that Pellucid writes itself"):
             operator(folder, "length", name)
 

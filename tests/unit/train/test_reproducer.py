@@ -1,0 +1,139 @@
+"""A step that is not finite can be done again from what was written down, and from that alone."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from pellucid import store
+from pellucid.base.errors import UserError
+from pellucid.model import checkpoint
+from pellucid.model.processor import Processor
+from pellucid.recipe.train import DecoderLora, LoraModules, Modules, Stage
+from pellucid.store import MixRow, read_mix, write_mix
+from pellucid.train.batch import collate
+from pellucid.train.objective import Objective
+from pellucid.train.reproduce import reproduce
+from pellucid.train.stage import train_stage
+
+HIGH = Modules(vision=1e30, projector=1e30, decoder=1e30)
+"""Weights stay finite after the first update, and nothing that is made of them does."""
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def stopped(world, stage: Stage, folder: Path, dtype: str = "float32", **more) -> Path:
+    """A stage that stops at a step that is not finite; its reproducer."""
+    given = (world.mix, world.stores, world.model, folder, 3, "cpu", dtype)
+    with pytest.raises(UserError, match=r"reproducer\.json"):
+        train_stage(stage, *given, **more)
+    return folder / "reproducer.json"
+
+
+def by_hand(told: dict, weights: dict[str, torch.Tensor]) -> float:
+    """The loss of the step, from the file's own words, without plan, lengths or stepper."""
+    loaded = checkpoint.load(Path(told["checkpoint"]))
+    named = {
+        f"{module}.{name}": one
+        for module, part in loaded.model.modules_by_name().items()
+        for name, one in part.named_parameters()
+    }
+    assert weights.keys() <= named.keys()
+    for name, tensor in weights.items():
+        named[name].data.copy_(tensor)
+    modes = {row.id: row.mode for row in read_mix(Path(told["mix"])).rows}
+    records, processor = store.open(*map(Path, told["stores"])), Processor(loaded.renderer)
+    total, targets = 0.0, 0
+    for pack in told["packs"]:
+        examples = []
+        for one in pack:
+            record = records.get(one["record"])
+            images = [records.image(image.sha256) for image in record.images]
+            shown = loaded.renderer.examples(record, modes[record.id])[one["part"]]
+            examples.append(processor.example(shown, images))
+        losses = Objective(loaded.model, told["dtype"])(collate(examples, "cpu", None))
+        total, targets = total + float(losses.detach().sum()), targets + len(losses)
+    return total / targets
+
+
+def kept(file: Path) -> dict[str, torch.Tensor]:
+    """The trained tensors, read as plain safetensors."""
+    told = json.loads(file.read_bytes())
+    found = {}
+    for path in (file.parent / told["weights"]).glob("*.safetensors"):
+        found |= load_file(path)
+    return {name.removeprefix("weights/"): tensor for name, tensor in found.items()}
+
+
+def test_following_it_by_hand_meets_the_same_step(world, stage, tmp_path) -> None:
+    file = stopped(world, stage(modules=HIGH, clip_norm=1e9), tmp_path)
+    told = json.loads(file.read_bytes())
+    assert (told["step"], told["epoch"], told["seed"]) == (1, 0, 3)
+    assert len(told["records"]) == 6
+    assert {one["record"] for pack in told["packs"] for one in pack} == set(told["records"])
+    weights = kept(file)
+    assert all(tensor.isfinite().all() for tensor in weights.values())
+    assert not math.isfinite(by_hand(told, weights))
+    assert math.isfinite(by_hand(told, {})), "the step alone, without its weights, is sound"
+
+
+@pytest.mark.parametrize("how", ["float32", "bfloat16", "adapters", "recomputed"])
+def test_it_is_done_again(world, stage, tmp_path, how: str) -> None:
+    """Twice alike, whatever is trained; nothing on disk is changed."""
+    lora = LoraModules(decoder=DecoderLora(rank=2, alpha=4)) if how == "adapters" else None
+    made = stage(modules=HIGH, clip_norm=1e9, **({"lora": lora} if lora else {}))
+    dtype = "bfloat16" if how == "bfloat16" else "float32"
+    file = stopped(world, made, tmp_path, dtype, recompute=how == "recomputed")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    found = reproduce(file)
+    told = json.loads(file.read_bytes())
+    assert {key: repr(value) for key, value in found.log.items()} == told["log"]
+    assert not math.isfinite(found.log["loss"])
+    names = [one["record"] for pack in told["packs"] for one in pack]
+    assert [record for record, _ in found.losses] == names
+    assert any(not math.isfinite(loss) for _, loss in found.losses)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_the_fault_of_one_record_is_seen_in_its_loss_alone(world, stage, tmp_path) -> None:
+    """Every weight of a picture's way is not a number: text alone is sound."""
+    loaded = checkpoint.load(world.model)
+    with torch.no_grad():
+        loaded.model.projector[0].weight[0, 0] = float("nan")
+    checkpoint.save(loaded.model, loaded.renderer, tmp_path / "broken")
+    given = (world.mix, world.stores, tmp_path / "broken", tmp_path / "out", 3, "cpu", "float32")
+    with pytest.raises(UserError, match="is not finite at step 0"):
+        train_stage(stage(), *given)
+    found = reproduce(tmp_path / "out/reproducer.json")
+    pictured = {record.id for record in world.records if record.images}
+    assert {name for name, loss in found.losses if math.isnan(loss)} <= pictured
+    sound = [loss for name, loss in found.losses if name not in pictured]
+    assert sound and all(map(math.isfinite, sound))
+
+
+def test_another_mix_or_missing_weights_are_refused(world, stage, tmp_path) -> None:
+    rows = read_mix(world.mix).rows
+    write_mix(tmp_path / "mix", rows, [])
+    given = (world.stores, world.model, tmp_path / "out", 3, "cpu", "float32")
+    made = stage(modules=HIGH, clip_norm=1e9)
+    with pytest.raises(UserError, match="is not finite"):
+        train_stage(made, tmp_path / "mix", *given)
+    file = tmp_path / "out/reproducer.json"
+    write_mix(tmp_path / "mix", [MixRow(row.id, 1, row.mode) for row in rows[1:]], [])
+    with pytest.raises(UserError, match="another mix or checkpoint"):
+        reproduce(file)
+    write_mix(tmp_path / "mix", rows, [])
+    assert not math.isfinite(reproduce(file).log["loss"])
+    told = json.loads(file.read_bytes())
+    (tmp_path / "out" / told["weights"]).rename(tmp_path / "gone")
+    with pytest.raises(UserError, match="are not there"):
+        reproduce(file)
