@@ -26,9 +26,8 @@ from pellucid.data.found import Findings, Found
 from pellucid.data.llava import Row, RowFault, parse_row
 from pellucid.data.llava.plain import Plain, plain, plain_line
 from pellucid.data.llava.read import raw_json
+from pellucid.data.mended import Flag, Mended
 from pellucid.data.pictures import Pictures, picture_path
-from pellucid.data.repair.base import Flag
-from pellucid.data.repair.seam import Mended
 from pellucid.recipe.rows import RowsSource
 from pellucid.schema.record import LineageStep
 from pellucid.store.pixels import Examined, examine
@@ -313,7 +312,11 @@ def examined(
         return dict(some())
     with ThreadPoolExecutor(others) as pool:
         waiting = [pool.submit(some) for _ in range(others)]
-        found = dict(some())
+        try:
+            found = dict(some())
+        finally:
+            for _ in names:  # none is left, but where this was stopped: then all stop
+                pass
         for one in waiting:
             found.update(one.result())
     return {name: found[name] for name in wanted}

@@ -172,6 +172,29 @@ def test_threads_look_at_each_picture_once_and_tell_of_them_in_order(tmp_path: P
     assert told[0][0][:2] == ["1.png", "2.png"] and "does not exist" in told[0][1]["not there.png"]
 
 
+def test_an_import_of_files_does_without_what_others_need(tmp_path: Path) -> None:
+    """Half of the time that a small import takes is Python's own imports."""
+    told = ["--licence", "MIT", "--drop", "--to", str(tmp_path / "to")]
+    words = ["pellucid", "data", "import", str(put(tmp_path)), *told]
+    script = f"""
+import gc, sys
+from pellucid.cli.main import main
+sys.argv = {words}
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code
+print("then", gc.isenabled(), gc.get_threshold()[0], *sorted(sys.modules), sep="\\n")
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    _, _, after = done.stdout.partition("then\n")
+    enabled, threshold, *modules = after.splitlines()
+    assert (enabled, threshold) == ("True", "50000") and "pellucid.data.drafts" in modules
+    others = ("data.repair", "data.synth", "data.mix", "data.catalog", "recipe.recipe", "prompt")
+    assert not {f"pellucid.{name}" for name in others} & set(modules)
+
+
 def test_pictures_that_changed_between_two_imports_are_read_again(tmp_path: Path) -> None:
     given = options(put(tmp_path))
     build_rows("s", given, rows_of(given), 0, tmp_path / "a")

@@ -3,7 +3,6 @@
 Processes come from `base/processes.py`. They end when this one does, also when it is killed.
 """
 
-import gc
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,7 +15,7 @@ from time import perf_counter
 from typing import TypeVar
 
 from pellucid.base.errors import Problem, UserError
-from pellucid.base.processes import context
+from pellucid.base.processes import collect_less, context
 from pellucid.data.ops.base import Resources
 
 T = TypeVar("T")
@@ -167,10 +166,9 @@ def _start() -> None:
     """What a process of a pool does first.
 
     It ends with its parent: one that is killed tells nobody, and its processes would wait for work
-    for ever. What it has imported stays, so the collector need not look at it again and again.
+    for ever.
     """
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    collect_less()
     parent = parent_process()
     assert parent is not None, "only processes of a pool call this"
 
