@@ -6,6 +6,7 @@ imports once what all of them need. Leaves out on purpose: pools and what is don
 (`data/runners`).
 """
 
+import gc
 import signal
 from multiprocessing import forkserver, get_all_start_methods, get_context, resource_tracker
 from multiprocessing.context import BaseContext
@@ -34,3 +35,13 @@ def context(needed: str) -> BaseContext:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return found
+
+
+def collect_less() -> None:
+    """Let the collector pass over what there is by now, and look at the rest less often.
+
+    What was imported stays, and rows and pictures make many objects but no circles.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    gc.enable()

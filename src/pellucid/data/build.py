@@ -6,7 +6,7 @@ The work is in `sources/`.
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pellucid.base.errors import Problem, UserError, boundary
 from pellucid.base.hashing import hash_json
@@ -16,13 +16,15 @@ from pellucid.data.imports import build_rows
 from pellucid.data.inputs import IMPORT, read_import, refuse_changed
 from pellucid.data.rows import Rows
 from pellucid.data.sources import SOURCES, SourceKind, rows_of
-from pellucid.recipe.data import SourceOptions
 from pellucid.recipe.rows import RowsSource
 from pellucid.store import Writer
 from pellucid.store.layout import STORE
 
+if TYPE_CHECKING:
+    from pellucid.recipe.data import SourceOptions
 
-def build_source(name: str, options: SourceOptions, seed: int, folder: Path) -> None:
+
+def build_source(name: str, options: "SourceOptions", seed: int, folder: Path) -> None:
     """Fill a store folder from one source; a killed build goes on where it was.
 
     Args:
@@ -39,7 +41,7 @@ def build_source(name: str, options: SourceOptions, seed: int, folder: Path) -> 
         _kind(options).build(name, options, seed, folder)
 
 
-def import_source(options: SourceOptions, seed: int, folder: Path, workers: int = 1) -> bool:
+def import_source(options: "SourceOptions", seed: int, folder: Path, workers: int = 1) -> bool:
     """Make a store of its own from one source; an import that was killed goes on.
 
     Args:
@@ -91,7 +93,7 @@ def _refuse_other(folder: Path, there: bool) -> Mapping[str, Any] | None:
 
 
 def _import(
-    options: SourceOptions,
+    options: "SourceOptions",
     rows: Rows | None,
     seed: int,
     folder: Path,
@@ -129,7 +131,7 @@ def _import(
     return True
 
 
-def input_hashes(options: SourceOptions) -> Mapping[str, str]:
+def input_hashes(options: "SourceOptions") -> Mapping[str, str]:
     """SHA-256 of every input file, by name relative to its folder; empty for scenes.
 
     Raises:
@@ -139,10 +141,10 @@ def input_hashes(options: SourceOptions) -> Mapping[str, str]:
         return _kind(options).input_hashes(options)
 
 
-def source_version(options: SourceOptions) -> int:
+def source_version(options: "SourceOptions") -> int:
     """Version of the code that makes this source's records, its scene family included."""
     return _kind(options).version(options)
 
 
-def _kind(options: SourceOptions) -> SourceKind:
+def _kind(options: "SourceOptions") -> SourceKind:
     return pick(SOURCES, options.kind, "data.sources.*.kind")

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from pellucid.data.files import Block, Given
 from pellucid.data.found import Findings, Found
 from pellucid.data.llava import Row, RowFault
 from pellucid.data.llava.plain import Plain
-from pellucid.data.rows import Checked, Rows, examined, looked, parse
+from pellucid.data.rows import DECODERS, Checked, Rows, examined, looked, parse
 from pellucid.data.splits import deal
 from pellucid.recipe.rows import RowsSource
 from pellucid.schema.record import (
@@ -69,8 +70,6 @@ class Plan:
     found: Path
     drafts: Path
     """Folder of the drafts."""
-    threads: int
-    """Pictures that a process decodes at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +140,7 @@ def draft(piece: Piece) -> Drafted:
     known = _facts(plan, items)
     kept: dict[str, bytes] = {}
     limit = plan.options.max_image_pixels
-    new = examined(plan.rows.images, items, known, limit, kept, plan.threads)
+    new = examined(plan.rows.images, items, known, limit, kept, _decoders())
     for name, one in new.items():
         _known[plan.found, name] = one
     while len(_known) > _REMEMBERED:
@@ -185,6 +184,11 @@ def fair_copy(waiting: Waiting) -> int:
         writer.label(FLAGS, FLAGS_VERSION, shard, _flags(table["id"], told))
     writer.table(shard, table, images, dropped)
     return count
+
+
+def _decoders() -> int:
+    """Pictures that are decoded at once; one where other processes do so too."""
+    return DECODERS if parent_process() is None else 1
 
 
 def name_of(shard: int) -> str:

@@ -29,10 +29,8 @@ from pellucid.data.runners.local import Stream
 from pellucid.recipe.rows import RowsSource
 from pellucid.store import Writer
 
-_HERE = 2
-"""Shards that are looked at before other processes are started."""
-_DECODERS = 8
-"""Pictures decoded at once by an import of one process, at most."""
+_WORTH_S = 1.5
+"""Seconds that the rest of an import has to take in one process before others are started."""
 _LISTED = 5
 """Faulty rows that an error names; all are counted."""
 _REMEMBERED = 100_000
@@ -86,12 +84,11 @@ def build_rows(
         writer.finish()
         return
     forget()
-    threads = _DECODERS if workers <= 1 else 1
     path = writer.beside("found.sqlite")
-    plan = Plan(rows, options, seed, folder, path, writer.beside("drafted"), threads)
-    with Found(path) as found, Stream(workers, _HERE) as stream:
+    plan = Plan(rows, options, seed, folder, path, writer.beside("drafted"))
+    with Found(path) as found, Stream(workers, _WORTH_S) as stream:
         progress = Progress(f"data.{name}", 1000, percent=True)
-        for one in stream.map(draft, _pieces(plan, found)):
+        for one in stream.map(draft, _pieces(plan, found), _read_after):
             found.add(one.shard, one.first, one.hashes, one.findings)
             last = one.first + one.findings.rows
             progress.at(min(int(1000 * one.at), 999), f"{last} rows checked")
@@ -100,7 +97,8 @@ def build_rows(
         _refuse_faults(options, rows.name, total, count, found.faults(_LISTED))
         found.name_splits()
         progress, done = Progress(f"data.{name}", total), 0
-        for number in stream.map(fair_copy, _waiting(plan, found.shards(), total)):
+        waiting = _waiting(plan, found.shards(), total)
+        for number in stream.map(fair_copy, waiting, lambda one: one.end / total):
             done += number
             progress.at(done, "rows written")
         remember(found, rows.images, folder)
@@ -125,6 +123,11 @@ def _parts(rows: Rows) -> Iterator[tuple[Sequence[Block | Given], int, float]]:
     given = iter(rows.read())
     while part := list(islice(given, row_import.SHARD_ROWS)):
         yield part, len(part), part[-1].at
+
+
+def _read_after(piece: Piece) -> float:
+    """Share of the input that is read after a piece."""
+    return piece.at
 
 
 def _waiting(plan: Plan, shards: Sequence[tuple[int, int, str]], total: int) -> Iterator[Waiting]:

@@ -7,6 +7,7 @@ records (`imports.py`).
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -25,17 +26,16 @@ from pellucid.data.found import Findings, Found
 from pellucid.data.llava import Row, RowFault, parse_row
 from pellucid.data.llava.plain import Plain, plain, plain_line
 from pellucid.data.llava.read import raw_json
+from pellucid.data.mended import Flag, Mended
 from pellucid.data.pictures import Pictures, picture_path
-from pellucid.data.repair.base import Flag
-from pellucid.data.repair.seam import Mended
 from pellucid.recipe.rows import RowsSource
 from pellucid.schema.record import LineageStep
 from pellucid.store.pixels import Examined, examine
 
 SHARD_ROWS = 500
 """Rows that are looked at, and written, together."""
-_DECODERS = 8
-"""Pictures decoded at once, at most; the decoders are C and use as many cores as there are."""
+DECODERS = min(8, os.cpu_count() or 1)
+"""Pictures decoded at once; the decoders are C and use as many processors as there are."""
 
 
 Known = Mapping[str, Examined | RowFault]
@@ -268,7 +268,7 @@ def examined(
     known: Known,
     max_pixels: int,
     kept: dict[str, bytes] | None = None,
-    threads: int = _DECODERS,
+    threads: int = DECODERS,
 ) -> dict[str, Examined | RowFault]:
     """Facts, or the fault, of each picture that is not known yet.
 
@@ -301,7 +301,22 @@ def examined(
             kept[name] = data
         return facts
 
-    if threads <= 1:
-        return {name: look(name) for name in wanted}
-    with ThreadPoolExecutor(threads) as pool:
-        return dict(zip(wanted, pool.map(look, wanted), strict=True))
+    names = iter(list(wanted))
+
+    def some() -> list[tuple[str, Examined | RowFault]]:
+        """Those that no other thread has taken: the interpreter gives each name out once."""
+        return [(name, look(name)) for name in names]
+
+    others = min(threads, len(wanted)) - 1
+    if others < 1:
+        return dict(some())
+    with ThreadPoolExecutor(others) as pool:
+        waiting = [pool.submit(some) for _ in range(others)]
+        try:
+            found = dict(some())
+        finally:
+            for _ in names:  # none is left, but where this was stopped: then all stop
+                pass
+        for one in waiting:
+            found.update(one.result())
+    return {name: found[name] for name in wanted}

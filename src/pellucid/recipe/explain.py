@@ -12,10 +12,9 @@ from pydantic_core import ErrorDetails
 
 from pellucid.base.errors import Problem
 from pellucid.base.lookup import did_you_mean
-from pellucid.recipe.recipe import Recipe
 
 
-def explain(detail: ErrorDetails, root: Any = Recipe) -> Problem:
+def explain(detail: ErrorDetails, root: Any) -> Problem:
     """One pydantic error as a `Problem`; `root` is the type that was validated."""
     location = detail["loc"]
     path, _ = _walk(location, root)

@@ -7,7 +7,7 @@ is replaced. `null` removes what the parent set.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -17,8 +17,9 @@ from pellucid.base.lookup import did_you_mean, nearest
 from pellucid.base.paths import ASSETS
 from pellucid.recipe.base import Options
 from pellucid.recipe.explain import explain
-from pellucid.recipe.recipe import Recipe
-from pellucid.recipe.rules import conflicts
+
+if TYPE_CHECKING:
+    from pellucid.recipe.recipe import Recipe
 
 SHIPPED = ASSETS / "recipes"
 
@@ -97,7 +98,7 @@ def _not_found(name: str, direct: Path) -> Problem:
     return Problem("recipe", name, rule, did_you_mean(name, known))
 
 
-def load(name: str, sets: Sequence[str] = ()) -> Recipe:
+def load(name: str, sets: Sequence[str] = ()) -> "Recipe":
     """A validated recipe.
 
     Args:
@@ -123,12 +124,15 @@ def read_tree(name: str, sets: Sequence[str] = ()) -> dict[str, Any]:
     return _absolute(tree, path.parent)
 
 
-def validate(tree: Mapping[str, Any]) -> Recipe:
+def validate(tree: Mapping[str, Any]) -> "Recipe":
     """A recipe from plain values, with all conflicts reported at once."""
+    from pellucid.recipe.recipe import Recipe
+    from pellucid.recipe.rules import conflicts
+
     try:
         recipe = Recipe.model_validate(tree)
     except ValidationError as error:
-        raise UserError([explain(detail) for detail in error.errors()]) from None
+        raise UserError([explain(detail, Recipe) for detail in error.errors()]) from None
     found = conflicts(recipe)
     if found:
         raise UserError(found)
@@ -162,7 +166,7 @@ def to_yaml(tree: Any) -> str:
     return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
-def dump(recipe: Recipe) -> str:
+def dump(recipe: "Recipe") -> str:
     """The resolved recipe as YAML; loading it gives an equal recipe."""
     tree = recipe.model_dump(mode="json")
     return to_yaml(tree)
@@ -170,6 +174,8 @@ def dump(recipe: Recipe) -> str:
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of a recipe file, for editors."""
+    from pellucid.recipe.recipe import Recipe
+
     schema = Recipe.model_json_schema()
     schema["properties"]["extends"] = {
         "type": "string",

@@ -38,4 +38,4 @@ def load_sources(name: str) -> Sources:
     try:
         return Sources.model_validate(told)
     except ValidationError as error:
-        raise UserError([explain(detail) for detail in error.errors()]) from None
+        raise UserError([explain(detail, Sources) for detail in error.errors()]) from None

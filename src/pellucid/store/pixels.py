@@ -12,6 +12,7 @@ import warnings
 import zlib
 from dataclasses import dataclass
 from io import BytesIO
+from typing import IO, cast
 
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -33,7 +34,6 @@ MAX_PIXELS = 100_000_000
 """Largest image that is decoded when nothing else is said."""
 
 _OPENERS = tuple(name for name in EXTENSIONS if name != "MPO")  # the JPEG reader turns into MPO's
-_BAND_BYTES = 1 << 17
 _SIDE, _LOW = 64, 16
 _COSINES = np.array(
     [
@@ -90,19 +90,28 @@ def examine(data: bytes, max_pixels: int = MAX_PIXELS) -> Examined:
 
 
 def _pixel_hash(picture: Image.Image) -> str:
-    """Of the size and the pixels, some lines at a time: what stays in a cache is hashed faster."""
+    """Of the size and the pixels."""
     width, height = picture.size
-    digest, lines = (
-        hashlib.sha256(f"RGB {width}x{height} ".encode()),
-        _BAND_BYTES // (3 * width) + 1,
-    )
-    if lines >= height:
-        digest.update(picture.tobytes())
-    else:
-        for top in range(0, height, lines):
-            band = picture.crop((0, top, width, min(top + lines, height)))
-            digest.update(band.tobytes())
-    return digest.hexdigest()
+    pixels = _Hashed(f"RGB {width}x{height} ", len(f"P6\n{width} {height}\n255\n"))
+    # A header, then the pixels line by line.
+    picture.save(cast(IO[bytes], pixels), "PPM")
+    return pixels.digest.hexdigest()
+
+
+class _Hashed:
+    """A file that is hashed as it is written: nothing copies the pixels whole, and what is hashed
+    is still in a cache.
+    """
+
+    def __init__(self, begin: str, skipped: int) -> None:
+        self.digest = hashlib.sha256(begin.encode())
+        self._skipped = skipped
+        """Bytes at the start of the file that are not hashed."""
+
+    def write(self, data: bytes) -> None:
+        if self._skipped:
+            data, self._skipped = data[self._skipped :], max(self._skipped - len(data), 0)
+        self.digest.update(data)
 
 
 def extension(data: bytes) -> str:

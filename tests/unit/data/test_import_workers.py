@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from pellucid.base.errors import UserError
 from pellucid.data.drafts import Piece, Plan, Waiting, draft, fair_copy
 from pellucid.data.found import Found
 from pellucid.data.imports import _pieces, build_rows
+from pellucid.data.rows import examined, parse
 from pellucid.data.runners.local import Stream
 from pellucid.data.sources import rows_of
 from pellucid.recipe.rows import LlavaJsonSource
@@ -26,7 +29,7 @@ from pathlib import Path
 from pellucid.data import imports, rows
 from pellucid.data.build import import_source
 from pellucid.recipe.rows import LlavaJsonSource
-rows.SHARD_ROWS, imports._HERE = 5, 1
+rows.SHARD_ROWS, imports._WORTH_S = 5, 0.0
 if __name__ == "__main__":
     file, to, workers = sys.argv[1:]
     options = LlavaJsonSource(path=file, dataset="d", licence="MIT", on_fault="drop", repair=True)
@@ -122,7 +125,7 @@ def options(file: Path) -> LlavaJsonSource:
 def test_a_draft_that_is_not_as_it_was_is_refused(tmp_path: Path, spoilt: str) -> None:
     given = options(put(tmp_path))
     drafts = tmp_path / "drafts"
-    plan = Plan(rows_of(given), given, 0, tmp_path / "to", tmp_path / "found", drafts, 1)
+    plan = Plan(rows_of(given), given, 0, tmp_path / "to", tmp_path / "found", drafts)
     with Found(plan.found) as found:
         for piece in _pieces(plan, found):
             one = draft(piece)
@@ -141,7 +144,7 @@ def test_what_is_written_does_not_depend_on_who_looked_at_a_shard(tmp_path: Path
     rows, told = list(rows_of(given).read()), []
     for knows in (True, False):
         drafts, statements = tmp_path / f"drafts{knows}", list[str]()
-        plan = Plan(rows_of(given), given, 0, tmp_path / "to", tmp_path / f"{knows}", drafts, 1)
+        plan = Plan(rows_of(given), given, 0, tmp_path / "to", tmp_path / f"{knows}", drafts)
         with Found(plan.found) as found:
             found._db.set_trace_callback(statements.append)
             for shard in range(4):  # the last two have no new picture
@@ -153,6 +156,43 @@ def test_what_is_written_does_not_depend_on_who_looked_at_a_shard(tmp_path: Path
         assert 7 < began.count("INSERT OR IGNORE INTO pi") < 15
         told.append((began, sorted(path.name for path in drafts.iterdir())))
     assert told[0] == told[1]
+
+
+def test_threads_look_at_each_picture_once_and_tell_of_them_in_order(tmp_path: Path) -> None:
+    given = options(put(tmp_path))
+    source = rows_of(given)
+    items = [parse(source, at, one) for at, one in enumerate(source.read())]
+    told = []
+    for threads in (1, 2, 5, 50):
+        kept: dict[str, bytes] = {}
+        new = examined(source.images, items, {}, 100, kept, threads)
+        assert kept == {name: (tmp_path / name).read_bytes() for name in kept}
+        told.append((list(new), {name: str(one) for name, one in new.items()}, len(kept)))
+    assert all(one == told[0] for one in told) and told[0][2] == 11
+    assert told[0][0][:2] == ["1.png", "2.png"] and "does not exist" in told[0][1]["not there.png"]
+
+
+def test_an_import_of_files_does_without_what_others_need(tmp_path: Path) -> None:
+    """Half of the time that a small import takes is Python's own imports."""
+    told = ["--licence", "MIT", "--drop", "--to", str(tmp_path / "to")]
+    words = ["pellucid", "data", "import", str(put(tmp_path)), *told]
+    script = f"""
+import gc, sys
+from pellucid.cli.main import main
+sys.argv = {words}
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code
+print("then", gc.isenabled(), gc.get_threshold()[0], *sorted(sys.modules), sep="\\n")
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    _, _, after = done.stdout.partition("then\n")
+    enabled, threshold, *modules = after.splitlines()
+    assert (enabled, threshold) == ("True", "50000") and "pellucid.data.drafts" in modules
+    others = ("data.repair", "data.synth", "data.mix", "data.catalog", "recipe.recipe", "prompt")
+    assert not {f"pellucid.{name}" for name in others} & set(modules)
 
 
 def test_pictures_that_changed_between_two_imports_are_read_again(tmp_path: Path) -> None:
@@ -185,10 +225,44 @@ def test_a_stream_keeps_the_order_and_takes_few_tasks_ahead() -> None:
             taken.append(at)
             yield at
 
-    with Stream(2, here=3) as stream:
+    with Stream(2, worth_s=0) as stream:
         found = []
-        for one in stream.map(abs, tasks()):
+        for one in stream.map(abs, tasks(), lambda at: (at + 21) / 20):
             found.append(one)
             assert len(taken) <= len(found) + 4
-        assert list(stream.map(os.path.basename, ["a/b", "c"])) == ["b", "c"]
+            if len(found) == 3:
+                stream._ready.result()  # type: ignore[union-attr]
+        names = stream.map(os.path.basename, ["a/b", "c"], lambda _: 1.0)
+        assert list(names) == ["b", "c"]
     assert found == list(range(20, 0, -1))
+
+
+def worker(task: float) -> tuple[float, int]:
+    return task, os.getpid()
+
+
+def test_a_stream_works_here_until_processes_are_worth_it_and_have_started() -> None:
+    """What is left is foreseen from the last task: half a second for a tenth is 2 s for four."""
+    with Stream(2, worth_s=2.5) as stream:
+        stream._consider(0.5, 0.1, 0.4)
+        assert stream._pool is None
+        assert {pid for _, pid in stream.map(worker, [0.5, 1.0], float)} == {os.getpid()}
+        stream._consider(0.5, 0.1, 0.5)
+        assert stream._ready is not None
+    with Stream(1, worth_s=0) as stream:
+        assert {pid for _, pid in stream.map(worker, [0.1, 0.2], float)} == {os.getpid()}
+        assert stream._pool is None
+    with Stream(2, worth_s=0) as stream:
+
+        def tasks() -> Iterator[float]:
+            yield 0.1
+            ready, stream._ready = stream._ready, Future()  # as long as they are starting
+            yield from (0.2, 0.3)
+            stream._ready = ready
+            assert ready is not None
+            ready.result()
+            yield from (0.4, 1.0)
+
+        found = list(stream.map(worker, tasks(), float))
+    assert [task for task, _ in found] == [0.1, 0.2, 0.3, 0.4, 1.0]
+    assert [pid == os.getpid() for _, pid in found] == [True, True, True, False, False]

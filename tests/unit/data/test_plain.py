@@ -80,7 +80,7 @@ def table(plan: Plan, value: Any, quick: bool) -> pa.Table:
 def plan_of() -> Plan:
     here = Path("/nowhere")
     options = LlavaJsonSource(path="x", dataset="d", licence="MIT", task="t", revision="r")
-    return Plan(Rows("n", here, partial(iter, ()), STEP, {}), options, 0, here, here, here, 1)
+    return Plan(Rows("n", here, partial(iter, ()), STEP, {}), options, 0, here, here, here)
 
 
 @given(ROWS)

@@ -7,7 +7,7 @@ import typer
 
 from pellucid.base.errors import Problem, UserError
 from pellucid.base.lookup import did_you_mean
-from pellucid.base.processes import context
+from pellucid.base.processes import collect_less, context
 from pellucid.cli.options import Json
 from pellucid.cli.show import print_json, print_wrapped
 
@@ -55,12 +55,16 @@ def import_(
 
     Example: pellucid data import rows.json --to store --licence CC-BY-4.0
     """
+    import gc
     import os
 
+    gc.disable()  # nothing of what is imported below is garbage
     workers = workers or len(os.sched_getaffinity(0))
     if workers > 1 and _large(Path(path or file)):
         context("pellucid.data")  # which is ready when the imports below are
     from pellucid.data.build import import_source
+
+    collect_less()
 
     given = {
         "licence": licence,
@@ -114,15 +118,15 @@ def _options(file: str, path: str, told: dict[str, Any]) -> Any:
     """Options of the source: of a name in the catalog, or of a file whose format is looked up."""
     from pydantic import TypeAdapter, ValidationError
 
-    from pellucid.data.catalog import CATALOG
     from pellucid.data.check import kind_of
     from pellucid.data.sources import FORMATS
     from pellucid.data.sources.hub import HUB, fetched
     from pellucid.recipe.explain import explain
     from pellucid.recipe.rows import RowsSourceOptions
 
-    if file in CATALOG and not Path(file).exists():
-        told = {"dataset": file, **CATALOG[file].source(path), **told}
+    entry = None if Path(file).exists() else _listed(file)
+    if entry:
+        told = {"dataset": file, **entry.source(path), **told}
     else:
         if path:
             fix = "leave it out, or name one of pellucid data catalog"
@@ -146,6 +150,13 @@ def _options(file: str, path: str, told: dict[str, Any]) -> Any:
         return TypeAdapter(RowsSourceOptions).validate_python(told)
     except ValidationError as error:
         raise UserError([explain(one, RowsSourceOptions) for one in error.errors()]) from None
+
+
+def _listed(name: str) -> Any:
+    """A name's entry in the catalog, which takes a while to read; None where it has none."""
+    from pellucid.data.catalog import CATALOG
+
+    return CATALOG.get(name)
 
 
 def _tell(folder: Path, fresh: bool, json_: bool) -> None:

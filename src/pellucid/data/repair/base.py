@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from pellucid.data.mended import Flag
+
 Row = dict[str, Any]
 """A LLaVA row as JSON gives it; see `data/llava.py`."""
 Sizes = Mapping[str, tuple[int, int]] | Callable[[str], tuple[int, int] | None]
@@ -26,16 +28,6 @@ class Change:
     """What stands there now; None where the field is gone."""
     where: str
     """The place as a path in the row: `conversations[1].value`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """One thing that looks wrong and that nobody can mend without knowing more."""
-
-    op: str
-    version: int
-    reason: str
-    where: str
 
 
 @dataclass(frozen=True, slots=True)

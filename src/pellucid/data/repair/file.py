@@ -21,8 +21,9 @@ from pellucid.base.progress import Progress
 from pellucid.data import files
 from pellucid.data.files.json_ import decode
 from pellucid.data.llava import RowFault
+from pellucid.data.mended import Flag
 from pellucid.data.repair import chosen, repaired
-from pellucid.data.repair.base import Change, Facts, Flag, Operator, Repaired
+from pellucid.data.repair.base import Change, Facts, Operator, Repaired
 from pellucid.data.repair.seam import sizes_in
 from pellucid.data.repair.sets import NAME, Answers
 from pellucid.data.sources import FORMATS, known

@@ -5,14 +5,15 @@ it. A doubtful row that can become a record becomes one, with its flags as a lab
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 from pellucid.base.hashing import hash_json
 from pellucid.data.llava import RowFault, parse_row
+from pellucid.data.mended import Mended
 from pellucid.data.repair import chosen, repaired
-from pellucid.data.repair.base import Facts, Flag, Operator, Row
+from pellucid.data.repair.base import Facts, Operator, Row
 from pellucid.data.repair.places import KEY, TAG
 from pellucid.recipe.rows import RowsSource
 from pellucid.schema.record import LineageStep
@@ -23,55 +24,35 @@ _APART = 1000
 """Versions of importers stay below this."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mended:
-    """A row after repair."""
-
-    row: object
-    steps: tuple[LineageStep, ...] = ()
-    """The operators that changed it."""
-    flags: tuple[Flag, ...] = ()
-    """What is doubtful about it."""
-
-
 def operators(options: RowsSource) -> tuple[Operator, ...]:
-    """What a source is told to apply; none when repair is off.
+    """What a source is told to apply.
 
     Raises:
         UserError: a name is not known.
     """
-    if options.repair is False:
-        return ()
-    return chosen(None if options.repair is True else options.repair, "data.sources.*.repair")
+    assert options.repair, "asked for sources that repair"
+    only = None if isinstance(options.repair, bool) else options.repair
+    return chosen(only, "data.sources.*.repair")
 
 
-def repairs_version(options: RowsSource) -> int:
-    """A number that goes up with any operator that the source applies; 0 when it applies none."""
+def operators_version(options: RowsSource) -> int:
+    """A number that goes up with any operator that the source applies."""
     return _APART * sum(operator.version for operator in operators(options))
 
 
-def mender(options: RowsSource, images: Path) -> Callable[[object], Mended]:
-    """What mends a row as a source asks for; picklable.
+class Mender:
+    """Mends a row as a source asks for; picklable."""
 
-    Args:
-        options: say which operators.
-        images: folder of the pictures, whose sizes tell pixels from other coordinates.
-
-    Raises:
-        UserError: an operator is not known.
-    """
-    return _Mender(options, images) if operators(options) else Mended
-
-
-class _Mender:
     def __init__(self, options: RowsSource, images: Path) -> None:
+        """Arguments and errors as those of `mended.mender`."""
         self._given = options, images
         self._table, self._facts = operators(options), Facts(sizes_in(images))
 
-    def __reduce__(self) -> tuple[type["_Mender"], tuple[RowsSource, Path]]:
-        return _Mender, self._given
+    def __reduce__(self) -> tuple[type["Mender"], tuple[RowsSource, Path]]:
+        return Mender, self._given
 
     def __call__(self, row: object) -> Mended:
+        """A row after repair."""
         if not isinstance(row, dict):
             return Mended(row)
         found = repaired(in_texts(row), self._table, self._facts)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.data.repair.base import Flag
+from pellucid.data.mended import Flag
 from pellucid.data.repair.choices import options
 from pellucid.data.repair.places import TAG, answer, bare, last_reply, pictures, spoken, turns
 from pellucid.score.extract import tidy

@@ -3,19 +3,19 @@
 Processes come from `base/processes.py`. They end when this one does, also when it is killed.
 """
 
-import gc
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import parent_process
 from threading import Thread
+from time import perf_counter
 from typing import TypeVar
 
 from pellucid.base.errors import Problem, UserError
-from pellucid.base.processes import context
+from pellucid.base.processes import collect_less, context
 from pellucid.data.ops.base import Resources
 
 T = TypeVar("T")
@@ -94,46 +94,68 @@ Starting one takes as long as comparing a hundred pictures.
 class Stream:
     """Work on tasks that come one by one, in their order; the processes stay for the next stream.
 
-    The first tasks of all are done here, so that little work starts no process.
+    Work is done here until it shows that what is left would take longer than starting processes,
+    and goes on here while they start: little work starts none.
     """
 
-    def __init__(self, workers: int, here: int) -> None:
+    def __init__(self, workers: int, worth_s: float) -> None:
         """
         Args:
             workers: processes; with one, all is done here.
-            here: tasks, over all streams, that are done before a process is started.
+            worth_s: seconds that what is left of the tasks has to take, in one process, before
+                others are started.
         """
-        self._workers, self._here = workers, here
+        self._workers, self._worth_s = workers, worth_s
+        self._starter = ThreadPoolExecutor(1)
         self._pool: ProcessPoolExecutor | None = None
+        self._ready: Future[int] | None = None
 
     def __enter__(self) -> "Stream":
         return self
 
     def __exit__(self, *raised: object) -> None:
+        self._starter.shutdown()
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
-    def map(self, work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
+    def map(
+        self, work: Callable[[T], R], tasks: Iterable[T], share: Callable[[T], float]
+    ) -> Iterator[R]:
         """What `work` gives for each task, in order; few tasks are held at a time.
+
+        Args:
+            work: a function of a module (other processes import it).
+            tasks: they.
+            share: the share of all tasks that is done after one of them, 0 to 1.
 
         Raises:
             UserError: a process was killed.
         """
-        waiting = deque[Future[R]]()
+        waiting, before = deque[Future[R]](), 0.0
         try:
             for task in tasks:
-                if self._workers <= 1 or self._here > 0:
-                    self._here -= 1
-                    yield work(task)
+                if self._pool and self._ready and self._ready.done():
+                    self._ready.result()  # or why it could not start
+                    waiting.append(self._pool.submit(work, task))
+                    if len(waiting) >= _AHEAD * self._workers:
+                        yield waiting.popleft().result()
                     continue
-                self._pool = self._pool or _pool(self._workers)
-                waiting.append(self._pool.submit(work, task))
-                if len(waiting) >= _AHEAD * self._workers:
-                    yield waiting.popleft().result()
+                began, at = perf_counter(), share(task)
+                result = work(task)
+                if self._pool is None and self._workers > 1:
+                    self._consider(perf_counter() - began, at - before, 1 - at)
+                before = at
+                yield result
             while waiting:
                 yield waiting.popleft().result()
         except BrokenProcessPool:
             raise _lost(self._workers) from None
+
+    def _consider(self, took_s: float, done: float, left: float) -> None:
+        """Start the processes if what is left is worth it; they are not waited for."""
+        if left > 0 and took_s * left >= self._worth_s * max(done, 0.0):
+            pool = self._pool = _pool(self._workers)
+            self._ready = self._starter.submit(lambda: pool.submit(int).result())
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
@@ -144,10 +166,9 @@ def _start() -> None:
     """What a process of a pool does first.
 
     It ends with its parent: one that is killed tells nobody, and its processes would wait for work
-    for ever. What it has imported stays, so the collector need not look at it again and again.
+    for ever.
     """
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    collect_less()
     parent = parent_process()
     assert parent is not None, "only processes of a pool call this"
 

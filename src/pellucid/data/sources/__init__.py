@@ -3,22 +3,22 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from pellucid.base.errors import Problem, UserError
 from pellucid.base.lookup import did_you_mean
 from pellucid.data.files import Given
-from pellucid.data.repair.seam import mender
+from pellucid.data.mended import mender
 from pellucid.data.rows import Rows
 from pellucid.data.sources import (
     cauldron,
     llava_json,
     openai,
     python,
-    scenes,
     sharegpt,
-    stored,
     table,
     trl,
     verl,
@@ -88,9 +88,26 @@ def _check_columns(options: TableSource, rows: Rows) -> None:
         raise UserError(problems)
 
 
+def _later(module: str) -> SourceKind:
+    """A source whose module is imported when it is used: an import of files does without it."""
+
+    def version(options: Any) -> int:
+        told: int = import_module(module).KIND.version(options)
+        return told
+
+    def build(name: str, options: Any, seed: int, folder: Path) -> None:
+        import_module(module).KIND.build(name, options, seed, folder)
+
+    def input_hashes(options: Any) -> Mapping[str, str]:
+        found: Mapping[str, str] = import_module(module).KIND.input_hashes(options)
+        return found
+
+    return SourceKind(version, build, input_hashes)
+
+
 SOURCES: dict[str, SourceKind] = {
-    "scenes": SourceKind(scenes.version, scenes.build, scenes.input_hashes),
-    "store": stored.KIND,
+    "scenes": _later("pellucid.data.sources.scenes"),
+    "store": _later("pellucid.data.sources.stored"),
     "python": source_kind(rows_of, python.VERSION),
     **{kind: source_kind(rows_of, format_.version) for kind, format_ in FORMATS.items()},
 }

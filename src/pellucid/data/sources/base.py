@@ -13,7 +13,7 @@ from pellucid.base.hashing import hash_file, hash_json
 from pellucid.base.paths import resolve
 from pellucid.data import files
 from pellucid.data.imports import build_rows, image_hashes
-from pellucid.data.repair.seam import repairs_version
+from pellucid.data.mended import repairs_version
 from pellucid.data.rows import Rows, image_folder
 from pellucid.data.sources.hub import HUB, fetched
 from pellucid.recipe.rows import FileSource, RowsSource

@@ -10,6 +10,7 @@ from pathlib import Path
 from pellucid.base.hashing import hash_json
 from pellucid.base.lookup import pick
 from pellucid.base.progress import Progress
+from pellucid.data.sources.base import SourceKind
 from pellucid.data.splits import deal
 from pellucid.data.synth import FAMILIES, Ask, Family, Item, Scene
 from pellucid.recipe.data import ScenesSource
@@ -151,3 +152,6 @@ def _record(
         evidence=scene.facts,
         lineage=(step,),
     )
+
+
+KIND = SourceKind(version, build, input_hashes)
