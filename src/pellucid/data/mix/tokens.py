@@ -14,10 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pellucid.base.errors import Problem, UserError
-from pellucid.data.mix.pool import Pool, one_piece
+from pellucid.data.mix.labels import Labelled
+from pellucid.data.mix.pool import Pool
 from pellucid.prompt.render import Renderer
 from pellucid.schema.record import Record
-from pellucid.store import layout, read_label, write_label
+from pellucid.store import layout, write_label
+from pellucid.store.labels import label_parts
 from pellucid.store.mixes import MixMode
 
 VERSION = 1
@@ -56,22 +58,20 @@ def count_tokens(pool: Pool, renderer: Renderer) -> Tokens:
         DiskError: the store's folder cannot be written.
     """
     op = label_of(renderer)
-    tables = []
+    files = []
     for folder in pool.store.folders:
         for shard, records in pool.store.shards(folder):
             if not (layout.labels(folder, op, VERSION) / f"{shard}.parquet").is_file():
                 rows = [_lengths(record, renderer) for record in records]
                 told = pa.Table.from_pylist(rows, schema=_SCHEMA)
                 write_label(folder, op, VERSION, told, shard)
-        tables.append(read_label(folder, op, VERSION))
-    table = pa.concat_tables(tables)
-    table = table.take(pool.joined(table["id"]))
-    return Tokens(_rows(table, "tokens"), _rows(table, "supervised"))
-
-
-def _rows(table: pa.Table, what: str) -> np.ndarray:
-    columns = (one_piece(pc.fill_null(table[f"{mode}_{what}"], 0)) for mode in _MODES)
-    return np.stack([np.asarray(column.cast(pa.int32())) for column in columns])
+        files += label_parts(folder, op, VERSION)
+    names = [f"{mode}_{what}" for what in ("tokens", "supervised") for mode in _MODES]
+    found = np.zeros((len(names), len(pool)), np.int32)
+    for at, columns in Labelled(pool, files).columns(names):
+        for row, values in zip(found, columns, strict=True):
+            row[at] = pc.fill_null(values, 0).cast(pa.int32())
+    return Tokens(found[:2], found[2:])
 
 
 def _lengths(record: Record, renderer: Renderer) -> dict[str, object]:
