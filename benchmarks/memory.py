@@ -10,8 +10,8 @@ for every record (which are no picture: nothing that is measured on it decodes a
 alone, for verbs that look at pictures. A verb that writes gets a store of hard links. Prints the
 peak of resident memory (`ru_maxrss` of the process and those it started) at both sizes, and the
 ratio, and processor seconds. `verify`, `rebuild` (`-images`) and `mix-labels` need what `import`,
-`publish` (`-images`) and `dedup` left. Leaves out on purpose: judging time; and pictures
-(`benchmarks/duplicates.py`).
+`publish` (`-images`) and `dedup` left, `training` what `mix` left. Leaves out on purpose: judging
+time; and pictures (`benchmarks/duplicates.py`).
 """
 
 import argparse
@@ -297,6 +297,25 @@ def labelled(home: Path) -> None:
     build_mix("m", Mix(take=(Take(source="x"),), where=(one,)), opened, 0, home / "mix-labels")
 
 
+def planned(home: Path) -> None:
+    """What a training stage reads of a mix, down to its first step; no model."""
+    from pellucid import store
+    from pellucid.flow.steps import renderer_of
+    from pellucid.recipe import load
+    from pellucid.train.lengths import index_lengths
+    from pellucid.train.plan import Plan
+
+    recipe = load("smoke")
+    stage = recipe.train.stages[-1]
+    folder = Path(fresh(home, "stage"))
+    folder.mkdir()
+    rows = store.read_mix(home / "mix-False").rows
+    opened = store.open(home / "shown")
+    lengths = index_lengths(folder, stage, rows, opened, renderer_of(recipe.model), 2048)
+    plan = Plan(lengths, stage, 0)
+    print(len(rows), len(lengths.entries), next(plan.steps(plan.start)))
+
+
 def known(home: Path) -> None:
     """What the gate asks: which test records stand in a mix."""
     from pellucid import store
@@ -357,6 +376,7 @@ VERBS: dict[str, Callable[[Path], None]] = {
     "diff": lambda home: run("data", "diff", str(home / "shown"), str(home / "newer"), "--json"),
     "mix": lambda home: mixed(home, False),
     "mix-caps": lambda home: mixed(home, True),
+    "training": planned,
     "triage": lambda home: run("data", "triage", linked(home, "told")),
     "publish": lambda home: published(home, "told", "public"),
     "publish-images": lambda home: published(home, "drawn", "public-images"),
