@@ -5,11 +5,13 @@
 
 Makes stores of so many records (shards of 500, as an import leaves them; made as columns, so ids
 are hashes of numbers and not of contents) and runs every verb on them. `shown` has a row of the
-image index for every record, all of which lie in one picture's bytes; `told` is text alone, for
-verbs that look at pictures. A verb that writes gets a store of hard links. Prints the peak of
-resident memory (`ru_maxrss` of the process and those it started) at both sizes, and the ratio, and
-processor seconds. `verify`, `rebuild` and `mix-labels` need what `import`, `publish` and `dedup`
-left. Leaves out on purpose: judging time; and pictures (`benchmarks/duplicates.py`).
+image index for every record, all of which lie in one picture's bytes; `drawn` has bytes of its own
+for every record (which are no picture: nothing that is measured on it decodes any); `told` is text
+alone, for verbs that look at pictures. A verb that writes gets a store of hard links. Prints the
+peak of resident memory (`ru_maxrss` of the process and those it started) at both sizes, and the
+ratio, and processor seconds. `verify`, `rebuild` (`-images`) and `mix-labels` need what `import`,
+`publish` (`-images`) and `dedup` left, `training` what `mix` left. Leaves out on purpose: judging
+time; and pictures (`benchmarks/duplicates.py`).
 """
 
 import argparse
@@ -27,9 +29,6 @@ from typing import Any
 
 SHARD = 500
 FULL = (100_000, 1_000_000)
-NAMES = ("shown", "newer", "told", "held")
-"""Stores of a size: with an index of pictures, the same with a hundredth changed, text alone, and
-text to test on (1,000 records whatever the size)."""
 
 
 def digest(what: str, number: int) -> str:
@@ -44,13 +43,23 @@ def sentence(number: int) -> str:
     return f"Of {number} apples {number % 97} are red; {words}. How many are not?"
 
 
-def records(first: int, dataset: str, pictures: bool, changed: int) -> Any:
+def shown(number: int) -> str:
+    """What a record of `shown` shows: the image index says so, its bytes do not hash to it."""
+    return digest("image", number)
+
+
+def drawn(number: int) -> str:
+    """What a record of `drawn` shows."""
+    return hashlib.sha256(sentence(number).encode()).hexdigest()
+
+
+def records(first: int, dataset: str, pictures: Callable[[int], str] | None, changed: int) -> Any:
     """Records `first` to `first + SHARD` as a table.
 
     Args:
         first: number of the first.
         dataset: what they are called.
-        pictures: whether each shows a picture.
+        pictures: SHA-256 of the picture that each shows; none for text alone.
         changed: every so manyth has another answer, and another id; none when 0.
     """
     import numpy as np
@@ -84,7 +93,8 @@ def records(first: int, dataset: str, pictures: bool, changed: int) -> Any:
         ],
         fields=list(turn),
     )
-    shown = [{"sha256": digest("image", n), "width": 40, "height": 30} for n in numbers]
+    images = [[{"sha256": pictures(n), "width": 40, "height": 30}] if pictures else []
+              for n in numbers]  # fmt: skip
     source = [
         {
             "dataset": dataset, "config": "", "row": n, "licence": ("MIT", "CC0-1.0")[n % 5 == 0],
@@ -99,7 +109,7 @@ def records(first: int, dataset: str, pictures: bool, changed: int) -> Any:
         "id": [digest(one, 0) for one in kept],
         "content_hash": [digest(one, 1) for one in kept],
         "messages": pa.ListArray.from_arrays(np.arange(0, count + 1, 2, np.int32), turns),
-        "images": [[one] for one in shown] if pictures else [[]] * SHARD,
+        "images": images,
         "answer": [
             {"kind": "number", "gold": gold, "aliases": [], "tolerance": None} for gold in golds
         ],
@@ -129,27 +139,51 @@ def noise() -> bytes:
 
 def index_rows(numbers: range, length: int) -> Any:
     """Rows of the image index, all of which lie in the first pack's one picture."""
+    return index_table([(shown(number), number, 0, 512, length) for number in numbers])
+
+
+def index_table(rows: list[tuple[str, int, int, int, int]]) -> Any:
+    """The image index of rows (SHA-256, number, shard, offset, length)."""
     import pyarrow as pa
 
     from pellucid.store import arrow
 
-    ordered = sorted((digest("image", number), number) for number in numbers)
+    ordered = sorted(rows)
     return pa.table(
         {
-            "sha256": [sha256 for sha256, _ in ordered],
-            "pack": ["pack-shard-000000.tar"] * len(ordered),
-            "offset": [512] * len(ordered),
-            "length": [length] * len(ordered),
+            "sha256": [row[0] for row in ordered],
+            "pack": [f"pack-shard-{row[2]:06d}.tar" for row in ordered],
+            "offset": [row[3] for row in ordered],
+            "length": [row[4] for row in ordered],
             "width": [40] * len(ordered),
-            "height": [30 + number % 7 for _, number in ordered],
-            "pixel_sha256": [digest("pixels", number) for _, number in ordered],
-            "phash256": [digest("phash", number) for _, number in ordered],
+            "height": [30 + row[1] % 7 for row in ordered],
+            "pixel_sha256": [digest("pixels", row[1]) for row in ordered],
+            "phash256": [digest("phash", row[1]) for row in ordered],
         },
         schema=arrow.INDEX,
     )
 
 
-def make(folder: Path, rows: int, dataset: str, pictures: bool, changed: int = 0) -> None:
+def draw(folder: Path, first: int) -> list[tuple[str, int, int, int, int]]:
+    """Write the pack of a shard of `drawn`; rows of its index."""
+    from pellucid.store.images import offsets, write_pack
+
+    numbers, shard = range(first, first + SHARD), first // SHARD
+    data = [sentence(number).encode() for number in numbers]
+    names = [drawn(number) for number in numbers]
+    members = [(f"{name}.png", one) for name, one in zip(names, data, strict=True)]
+    write_pack(folder / "images" / f"pack-shard-{shard:06d}.tar", members)
+    lengths = [len(one) for one in data]
+    return list(zip(names, numbers, [shard] * SHARD, offsets(lengths), lengths, strict=True))
+
+
+def make(
+    folder: Path,
+    rows: int,
+    dataset: str,
+    pictures: Callable[[int], str] | None,
+    changed: int = 0,
+) -> None:
     """A store of `rows` records."""
     import pyarrow as pa
 
@@ -159,36 +193,37 @@ def make(folder: Path, rows: int, dataset: str, pictures: bool, changed: int = 0
 
     (folder / "records").mkdir(parents=True)
     (folder / "images").mkdir()
-    names, ledger = [], []
+    names, ledger, own = [], [], []
     for first in range(0, rows, SHARD):
         names.append(f"shard-{first // SHARD:06d}")
         table = records(first, dataset, pictures, changed)
         arrow.write_table(folder / layout.records(names[-1]), table)
-        ledger.append(
-            pa.table(
-                {
-                    "row": range(first, first + SHARD),
-                    "key": table["id"],
-                    "decision": ["kept"] * SHARD,
-                    "reason": [""] * SHARD,
-                },
-                schema=arrow.LEDGER,
-            )
-        )
+        columns = {"row": range(first, first + SHARD), "key": table["id"]}
+        columns |= {"decision": ["kept"] * SHARD, "reason": [""] * SHARD}
+        ledger.append(pa.table(columns, schema=arrow.LEDGER))
+        own += draw(folder, first) if pictures is drawn else []
     arrow.write_tables(folder / layout.LEDGER, ledger, arrow.LEDGER, arrow.LONG_GROUP_ROWS)
-    data = noise()
-    if pictures:
+    indexed = index_table(own)
+    if pictures is shown:
+        data = noise()
         write_pack(folder / "images" / "pack-shard-000000.tar", [("picture.png", data)])
-    indexed = [index_rows(range(rows if pictures else 0), len(data))]
-    arrow.write_tables(folder / layout.INDEX, indexed, arrow.INDEX, arrow.LONG_GROUP_ROWS)
-    told = {"format": layout.FORMAT, "records": rows, "dropped": 0, "images": rows * pictures}
+        indexed = index_rows(range(rows), len(data))
+    arrow.write_tables(folder / layout.INDEX, [indexed], arrow.INDEX, arrow.LONG_GROUP_ROWS)
+    images = rows if pictures else 0
+    told = {"format": layout.FORMAT, "records": rows, "dropped": 0, "images": images}
     write_json(folder / layout.STORE, {**told, "shards": names})
 
 
 def make_all(home: Path, rows: int) -> None:
     """Every store of a size, and rows to import."""
-    told = {"shown": (rows, True, 0), "newer": (rows, True, 100), "told": (rows, False, 0)}
-    for name, (count, pictures, changed) in {**told, "held": (1000, False, 0)}.items():
+    told = {
+        "shown": (rows, shown, 0),
+        "newer": (rows, shown, 100),
+        "drawn": (rows, drawn, 0),
+        "told": (rows, None, 0),
+        "held": (1000, None, 0),
+    }
+    for name, (count, pictures, changed) in told.items():
         if not (home / name / "store.json").is_file():
             shutil.rmtree(home / name, ignore_errors=True)
             dataset = "exam" if name == "held" else "apples"
@@ -221,7 +256,7 @@ def read(home: Path) -> None:
     opened = store.open(home / "shown")
     count = len(opened)
     for number in range(0, count, count // 200):
-        assert opened.image(digest("image", number))
+        assert opened.image(shown(number))
         assert opened.get(digest(f"apples {number} {number - number % 97}", 0)).source.row == number
 
 
@@ -260,6 +295,25 @@ def labelled(home: Path) -> None:
     one = Where(label="duplicates@2", column="vqa_cluster", keep="one")
     opened = {"x": store.open(home / "told-dedup")}
     build_mix("m", Mix(take=(Take(source="x"),), where=(one,)), opened, 0, home / "mix-labels")
+
+
+def planned(home: Path) -> None:
+    """What a training stage reads of a mix, down to its first step; no model."""
+    from pellucid import store
+    from pellucid.flow.steps import renderer_of
+    from pellucid.recipe import load
+    from pellucid.train.lengths import index_lengths
+    from pellucid.train.plan import Plan
+
+    recipe = load("smoke")
+    stage = recipe.train.stages[-1]
+    folder = Path(fresh(home, "stage"))
+    folder.mkdir()
+    rows = store.read_mix(home / "mix-False").rows
+    opened = store.open(home / "shown")
+    lengths = index_lengths(folder, stage, rows, opened, renderer_of(recipe.model), 2048)
+    plan = Plan(lengths, stage, 0)
+    print(len(rows), len(lengths.entries), next(plan.steps(plan.start)))
 
 
 def known(home: Path) -> None:
@@ -301,6 +355,17 @@ def imported(home: Path) -> None:
     run("data", "import", str(home / "rows.jsonl"), "--to", fresh(home, "imported"), *options)
 
 
+def published(home: Path, name: str, to: str) -> None:
+    """Four rows of five of a store."""
+    run("data", "publish", str(home / name), "--allow", "MIT", "--to", fresh(home, to))
+
+
+def rebuilt(home: Path, name: str, of: str) -> None:
+    """The whole store again."""
+    to = fresh(home, f"whole-{of}")
+    run("data", "rebuild", str(home / of), "--from", str(home / name), "--to", to)
+
+
 VERBS: dict[str, Callable[[Path], None]] = {
     "nothing": lambda home: None,
     "open": read,
@@ -311,10 +376,10 @@ VERBS: dict[str, Callable[[Path], None]] = {
     "diff": lambda home: run("data", "diff", str(home / "shown"), str(home / "newer"), "--json"),
     "mix": lambda home: mixed(home, False),
     "mix-caps": lambda home: mixed(home, True),
+    "training": planned,
     "triage": lambda home: run("data", "triage", linked(home, "told")),
-    "publish": lambda home: run(
-        "data", "publish", str(home / "told"), "--allow", "MIT", "--to", fresh(home, "public")
-    ),
+    "publish": lambda home: published(home, "told", "public"),
+    "publish-images": lambda home: published(home, "drawn", "public-images"),
     "export": lambda home: run(
         "data", "export", str(home / "told"), "--to", fresh(home, "out.jsonl")
     ),
@@ -324,15 +389,8 @@ VERBS: dict[str, Callable[[Path], None]] = {
     "dedup": lambda home: run("data", "dedup", linked(home, "told", "dedup")),
     "mix-labels": labelled,
     "measure": lambda home: run("data", "measure", linked(home, "told")),
-    "rebuild": lambda home: run(
-        "data",
-        "rebuild",
-        str(home / "public"),
-        "--from",
-        str(home / "told"),
-        "--to",
-        fresh(home, "whole"),
-    ),
+    "rebuild": lambda home: rebuilt(home, "told", "public"),
+    "rebuild-images": lambda home: rebuilt(home, "drawn", "public-images"),
     "import": imported,
     "verify": verified,
     "overlap": known,

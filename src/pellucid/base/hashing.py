@@ -5,6 +5,7 @@ Canonical JSON (sorted keys, no spaces, UTF-8, no NaN) makes equal values hash e
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,26 @@ def hash_bytes(data: bytes) -> str:
 def hash_json(value: Any) -> str:
     """SHA-256 of the canonical JSON of `value`."""
     return hash_bytes(canonical_json(value))
+
+
+def hash_parts(parts: Iterable[Any]) -> str:
+    """SHA-256 of the canonical JSON of a list; an iterator in it is a list that is never held.
+
+    >>> hash_parts(["a", iter([1, [2]])]) == hash_json(["a", [1, [2]]])
+    True
+    """
+    found = hashlib.sha256(b"[")
+    for at, part in enumerate(parts):
+        found.update(b"," if at else b"")
+        if not isinstance(part, Iterator):
+            found.update(canonical_json(part))
+            continue
+        found.update(b"[")
+        for number, one in enumerate(part):
+            found.update((b"," if number else b"") + canonical_json(one))
+        found.update(b"]")
+    found.update(b"]")
+    return found.hexdigest()
 
 
 def hash_file(path: Path) -> str:

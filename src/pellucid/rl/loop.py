@@ -188,7 +188,7 @@ def _refuse_uncounted(path: Path, samples: Sequence[Sample], paid: Mapping[str, 
     raise UserError(Problem("rl.rewards", silent, rule, fix))
 
 
-def _mixes(options: RlOptions, mix: Path, probed: Path | None) -> dict[str, tuple[MixRow, ...]]:
+def _mixes(options: RlOptions, mix: Path, probed: Path | None) -> dict[str, Sequence[MixRow]]:
     """The rows of RL's mix, then of the probe's, by name."""
     rows = {options.mix: read_mix(mix).rows}
     if options.probe:
@@ -198,7 +198,7 @@ def _mixes(options: RlOptions, mix: Path, probed: Path | None) -> dict[str, tupl
 
 
 def _prompts(
-    setting: Setting, mixes: Mapping[str, tuple[MixRow, ...]]
+    setting: Setting, mixes: Mapping[str, Sequence[MixRow]]
 ) -> tuple[Prompts, tuple[Entry, ...]]:
     """The prompts to learn from, and those of the probe; what is left out is written down."""
     options, context = setting.options, setting.context_tokens
@@ -228,7 +228,7 @@ def _trained(setting: Setting) -> Trained:
     return Trained(found, Optimizers(found, options.modules, options.optimizer, setting.dtype))
 
 
-def _run(setting: Setting, mixes: Mapping[str, tuple[MixRow, ...]], checkpoint: Path) -> str:
+def _run(setting: Setting, mixes: Mapping[str, Sequence[MixRow]], checkpoint: Path) -> str:
     """Hash of everything that decides the updates and the answers to the probe."""
     rows = [[row.id, row.repeat, row.mode] for mix in mixes.values() for row in mix]
     told = setting.options.model_dump(mode="json")

@@ -3,6 +3,8 @@
 A fingerprint narrows a search; whoever finds a row by it compares the id itself.
 """
 
+import hashlib
+
 import numpy as np
 import pyarrow as pa
 
@@ -11,6 +13,7 @@ _BYTES = 64
 _FACTOR = 0x9E3779B97F4A7C15
 _SHIFT = 29
 _MASK = 2**64 - 1
+_HEX = set("0123456789abcdef")
 _NIBBLES = np.full(256, 255, np.uint8)
 _NIBBLES[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
 
@@ -68,6 +71,32 @@ def words_of(hashes: pa.Array | pa.ChunkedArray) -> np.ndarray:
     return words
 
 
+def digests(ids: pa.Array) -> np.ndarray:
+    """(ids, 4) uint64: different for different texts, as far as hashes can be.
+
+    Args:
+        ids: texts, none of them null. Those in hex of at most 64 digits, as ids of records are,
+            stand for themselves, and sort as their texts where these are equally long; any other is
+            hashed.
+    """
+    held = _letters(ids)
+    if held is None or held.shape[1] > 64 or held.shape[1] % 2 or _NIBBLES[held].max() > 15:
+        data = b"".join(map(_digest, ids.to_pylist()))
+        return np.frombuffer(data, ">u8").reshape(-1, 4).astype(np.uint64)
+    nibbles = _NIBBLES[held]
+    padded = np.full((len(held), 32), held.shape[1], np.uint8)
+    padded[:, : held.shape[1] // 2] = nibbles[:, ::2] << 4 | nibbles[:, 1::2]
+    words: np.ndarray = padded.view(">u8").astype(np.uint64)
+    return words
+
+
+def _digest(text: str) -> bytes:
+    """The 32 bytes that `digests` gives for one text; shorter ones end with their length."""
+    if len(text) <= 64 and len(text) % 2 == 0 and text and not set(text) - _HEX:
+        return bytes.fromhex(text).ljust(32, bytes([len(text)]))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
 def hex_of(words: np.ndarray) -> str:
     """A hash in hex, from its four words."""
     return bytes(words.astype(">u8").tobytes()).hex()
@@ -79,7 +108,7 @@ def word_of(sha256: str) -> tuple[int, ...]:
     >>> word_of("00" * 31 + "ff"), word_of("no hash")
     ((0, 0, 0, 255), ())
     """
-    if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
+    if len(sha256) != 64 or set(sha256) - _HEX:
         return ()
     return tuple(int(sha256[at : at + 16], 16) for at in range(0, 64, 16))
 

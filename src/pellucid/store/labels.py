@@ -69,13 +69,23 @@ def read_label(folder: Path, op: str, version: int, part: str = "*") -> pa.Table
     Raises:
         UserError: there are none.
     """
+    files = label_parts(folder, op, version, part)
+    with boundary("reading labels"):
+        table = pa.concat_tables([arrow.read_table(path) for path in files])
+    return table.sort_by([("id", "ascending")])
+
+
+def label_parts(folder: Path, op: str, version: int, part: str = "*") -> list[Path]:
+    """The files that `read_label` reads, in order.
+
+    Raises:
+        UserError: there are none.
+    """
     files = sorted(layout.labels(folder, op, version).glob(f"{part}.parquet"))
     if not files:
         fix = "run the operation that makes it"
         raise UserError(Problem("labels", f"{op}@{version}", "is not in this store", fix))
-    with boundary("reading labels"):
-        table = pa.concat_tables([arrow.read_table(path) for path in files])
-    return table.sort_by([("id", "ascending")])
+    return files
 
 
 def write_part(folder: Path, op: str, version: int, part: str, key: str, table: pa.Table) -> None:

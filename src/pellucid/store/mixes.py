@@ -4,10 +4,11 @@ A mix with a curriculum has a fourth column, `rank`: the window in which a row i
 """
 
 import os
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, SupportsIndex, final, overload
 
 import numpy as np
 import pyarrow as pa
@@ -18,10 +19,12 @@ from pellucid.base.errors import Problem, UserError, boundary
 from pellucid.base.paths import sync_folder
 from pellucid.store import arrow, layout
 from pellucid.store.keys import fingerprints
-from pellucid.store.spill import Sorter
+from pellucid.store.spill import Log, Sorter
 
 MixMode = Literal["as_is", "think", "nothink"]
 
+_MODES: tuple[MixMode, ...] = ("as_is", "think", "nothink")
+_BATCH_ROWS = 4096
 _UNCHECKED = ".mix.unchecked"
 _MIX = pa.schema([("id", pa.string()), ("repeat", pa.int32()), ("mode", pa.string())])
 _RANK = pa.field("rank", pa.int32())
@@ -61,12 +64,57 @@ class LedgerRow:
     reason: str
 
 
+@final
+class MixRows(Sequence[MixRow]):
+    """The rows of a mix, in order; of each, nine bytes are held, and its id lies on the disk."""
+
+    def __init__(self, path: Path) -> None:
+        """Read `mix.parquet`."""
+        self._ids, self._width = Log(), 0
+        self._repeat, self._rank, self._mode = array("i"), array("i"), bytearray()
+        for batch in arrow.batches(path, _BATCH_ROWS, ["id"]):
+            longest = pc.max(pc.binary_length(batch["id"])).as_py()
+            self._width = max(self._width, longest or 0)
+        for batch in arrow.batches(path, _BATCH_ROWS):
+            texts = [one.encode() for one in batch["id"].to_pylist()]
+            self._ids.append(np.array(texts, f"S{self._width}").tobytes())
+            self._repeat.frombytes(np.asarray(batch["repeat"]).tobytes())
+            self._mode += bytes(map(_MODES.index, batch["mode"].to_pylist()))
+            if "rank" in batch.schema.names:
+                self._rank.frombytes(np.asarray(batch["rank"]).tobytes())
+        self._ids.flush()
+
+    def __len__(self) -> int:
+        return len(self._repeat)
+
+    @overload
+    def __getitem__(self, at: SupportsIndex) -> MixRow: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[MixRow, ...]: ...
+    def __getitem__(self, at: SupportsIndex | slice) -> MixRow | tuple[MixRow, ...]:
+        if isinstance(at, slice):
+            return tuple(self[one] for one in range(*at.indices(len(self))))
+        row = range(len(self))[at]  # from the end where it is negative; IndexError beyond
+        return self._row(row, self._ids.read(row * self._width, self._width))
+
+    def __iter__(self) -> Iterator[MixRow]:
+        for start in range(0, len(self), _BATCH_ROWS):
+            data = self._ids.read(start * self._width, _BATCH_ROWS * self._width)
+            for at in range(start, min(start + _BATCH_ROWS, len(self))):
+                first = (at - start) * self._width
+                yield self._row(at, data[first : first + self._width])
+
+    def _row(self, at: int, id: bytes) -> MixRow:
+        rank = self._rank[at] if self._rank else 0
+        return MixRow(id.rstrip(b"\0").decode(), self._repeat[at], _MODES[self._mode[at]], rank)
+
+
 @dataclass(frozen=True, slots=True)
 class Mix:
     """A frozen mix."""
 
     folder: Path
-    rows: tuple[MixRow, ...]
+    rows: Sequence[MixRow]
 
     @property
     def ledger(self) -> tuple[LedgerRow, ...]:
@@ -138,8 +186,7 @@ def read_mix(folder: Path) -> Mix:
         fix = f"give a folder that holds {layout.MIX}"
         raise UserError(Problem("mix", str(folder), "is not a mix", fix))
     with boundary("reading the mix"):
-        rows = arrow.read_table(folder / layout.MIX).to_pylist()
-    return Mix(folder, tuple(MixRow(**row) for row in rows))
+        return Mix(folder, MixRows(folder / layout.MIX))
 
 
 def read_ledger_of(folder: Path, id: str) -> list[LedgerRow]:

@@ -7,7 +7,7 @@ Leaves out on purpose: writing, and any order that trains something (`train/orde
 
 import json
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
@@ -24,6 +24,8 @@ from pellucid.store.verify import faults_of_store
 
 _KEPT_BYTES = 256 * 2**20
 """Row groups that `Store.get` keeps, those last asked for; some 250,000 records of scenes."""
+_PASSING_BYTES = 8 * 2**20
+"""Row groups that `Store.each` keeps."""
 _ASKED_ROWS = 512
 """Records that are Python objects at a time."""
 
@@ -58,8 +60,7 @@ class Store:
             names = [str(folder) for folder in self.folders]
             fix = "open each store once; two sources of one file need different dataset names"
             raise UserError(Problem("stores", names, "hold a record twice", fix))
-        self._groups: OrderedDict[tuple[int, int], pa.Table] = OrderedDict()
-        self._kept_bytes = 0
+        self._groups = _Groups(self._files, _KEPT_BYTES)
         self._images = Images(self.folders)
 
     def __len__(self) -> int:
@@ -121,9 +122,22 @@ class Store:
         Raises:
             KeyError: there is no such record.
         """
+        return self._get(id, self._groups)
+
+    def each(self, ids: Iterable[str]) -> Iterator[Record]:
+        """Records one after the other; what has passed is not kept long, as by `get`.
+
+        Raises:
+            KeyError: there is no such record.
+        """
+        groups = _Groups(self._files, _PASSING_BYTES)
+        for id in ids:
+            yield self._get(id, groups)
+
+    def _get(self, id: str, groups: "_Groups") -> Record:
         for number, row in self._records.candidates(id):
             group, at = divmod(row, arrow.GROUP_ROWS)
-            told = self._group(number, group).slice(at, 1)
+            told = groups.table(number, group).slice(at, 1)
             if told["id"][0].as_py() == id:
                 return arrow.from_table(told)[0]
         raise KeyError(id)
@@ -218,17 +232,27 @@ class Store:
         """
         return [fault for folder in self.folders for fault in faults_of_store(folder)]
 
-    def _group(self, number: int, group: int) -> pa.Table:
+
+@final
+class _Groups:
+    """Row groups of files, those last asked for, up to so many bytes."""
+
+    def __init__(self, files: Sequence[Path], most: int) -> None:
+        self._files, self._most, self.bytes = files, most, 0
+        self.held: OrderedDict[tuple[int, int], pa.Table] = OrderedDict()
+
+    def table(self, number: int, group: int) -> pa.Table:
+        """One row group."""
         key = (number, group)
-        table = self._groups.get(key)
+        table = self.held.get(key)
         if table is None:
             with pq.ParquetFile(self._files[number]) as file:
                 table = file.read_row_group(group)
-            self._groups[key] = table
-            self._kept_bytes += table.nbytes
-            while self._kept_bytes > _KEPT_BYTES and len(self._groups) > 1:
-                self._kept_bytes -= self._groups.popitem(last=False)[1].nbytes
-        self._groups.move_to_end(key)
+            self.held[key] = table
+            self.bytes += table.nbytes
+            while self.bytes > self._most and len(self.held) > 1:
+                self.bytes -= self.held.popitem(last=False)[1].nbytes
+        self.held.move_to_end(key)
         return table
 
 

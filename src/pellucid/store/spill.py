@@ -154,6 +154,25 @@ class Sorted:
         for at in range(0, self._count, _BLOCK_ROWS):
             yield at, self._read(at, _BLOCK_ROWS)
 
+    def beside(self, other: "Sorted") -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """All rows of both in order, some at a time; those of one first word come together."""
+        bits = (max(self._count, other._count) // _BLOCK_ROWS).bit_length()
+        for part in range(1 << bits):
+            low, high = part << (64 - bits), ((part + 1) << (64 - bits)) - 1
+            yield self._between(low, high), other._between(low, high)
+
+    def _between(self, low: int, high: int) -> np.ndarray:
+        """Rows whose first word is `low` to `high`, both included."""
+        start = max(0, bisect_left(self._fences, low) - 1)
+        stop = bisect_right(self._fences, high)
+        rows = self._read(start * _STEP, max(0, stop - start) * _STEP)
+        first = rows[:, 0]
+        here = slice(
+            int(first.searchsorted(np.uint64(low))),
+            int(first.searchsorted(np.uint64(high), "right")),
+        )
+        return rows[here]
+
     def repeated(self) -> np.ndarray:
         """(n, words): rows whose first word another row has too, in order; equal rows once."""
         found, last = [self._none()], self._none()

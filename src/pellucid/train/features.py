@@ -88,7 +88,7 @@ class Features:
         self._lengths, self._feed, self._device = lengths, feed, device
         self._objective, self.run = objective, run
         self._width = int(objective.model.config.vision_config.hidden_size)
-        self._starts = np.cumsum([0, *lengths.patches.tolist()])
+        self._starts = np.concatenate([[0], np.cumsum(lengths.patches)])
         at = folder / FOLDER
         told = at / "run.json"
         if not (told.exists() and json.loads(told.read_bytes()) == run):

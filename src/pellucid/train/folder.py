@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pellucid.base.hashing import hash_file, hash_json
+from pellucid.base.hashing import hash_file, hash_parts
 from pellucid.base.paths import publish, sweep_temporaries
 from pellucid.model import checkpoint as models
 from pellucid.recipe.train import Stage
@@ -47,9 +47,9 @@ def file_hashes(checkpoint: Path) -> dict[str, str]:
 
 def run_hash(stage: Stage, mix: Sequence[MixRow], checkpoint: Path, seed: int, dtype: str) -> str:
     """Hash of everything that decides the steps of a stage."""
-    rows = [[row.id, row.repeat, row.mode, *([row.rank] if row.rank else [])] for row in mix]
+    rows = ([row.id, row.repeat, row.mode, *([row.rank] if row.rank else [])] for row in mix)
     told = stage.model_dump(mode="json")
-    return hash_json([checkpoints.FORMAT, told, rows, file_hashes(checkpoint), seed, dtype])
+    return hash_parts([checkpoints.FORMAT, told, rows, file_hashes(checkpoint), seed, dtype])
 
 
 def peak_rss_bytes() -> int:

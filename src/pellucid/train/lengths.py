@@ -12,8 +12,10 @@ Leaves out on purpose: cutting text.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,15 +23,16 @@ import numpy as np
 import pyarrow as pa
 
 from pellucid.base.errors import Problem, UserError
-from pellucid.base.hashing import hash_json
+from pellucid.base.hashing import hash_parts
 from pellucid.base.paths import write_text
 from pellucid.prompt.lengths import measure
 from pellucid.prompt.render import Renderer
 from pellucid.recipe.train import Stage
 from pellucid.store import MixRow, Store
-from pellucid.store.arrow import read_table, write_table
+from pellucid.store.arrow import LONG_GROUP_ROWS, batches, opened, write_tables
 from pellucid.store.lengths import lengths_of
 from pellucid.store.mixes import MixMode
+from pellucid.train.columns import Coded, Ids
 
 FILE = "lengths.parquet"
 DROPPED = "dropped.jsonl"
@@ -51,19 +54,24 @@ _SCHEMA = pa.schema(
         ("kept", pa.bool_()),
     ]
 )
-_AT_ONCE = 4096
-"""Rows of the mix that are Python objects at a time."""
+_AT_ONCE = 65_536
+"""Rows of the mix that the stores are asked for at a time, shard by shard."""
 _SHOWN = 5
 """Records that an error message names."""
+_BATCH_ROWS = 8192
+"""Rows of the index that are Python objects at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """What is trained on. *Rows* are the kept rows of the mix, in its order."""
+    """What is trained on. *Rows* are the kept rows of the mix, in its order.
 
-    records: tuple[str, ...]
+    Some 40 bytes an example are held, whole numbers of 32 bits; ids are read from the mix.
+    """
+
+    records: Sequence[str]
     """Record id, per row."""
-    overrides: tuple[MixMode, ...]
+    overrides: Sequence[MixMode]
     """Mode override of the mix, per row."""
     entries: np.ndarray
     """(entries,) The row of each entry: every row as often as the mix repeats it. In the mix's
@@ -72,9 +80,9 @@ class Lengths:
     """(examples,) The row of each example; ascending."""
     part: np.ndarray
     """(examples,) Which of its record's examples it is."""
-    modes: tuple[str, ...]
+    modes: Sequence[str]
     """Mode of the last turn, per example."""
-    tasks: tuple[str, ...]
+    tasks: Sequence[str]
     """Task of its record, per example."""
     tokens: np.ndarray
     """(examples,)"""
@@ -82,7 +90,7 @@ class Lengths:
     """(examples,)"""
     supervised: np.ndarray
     """(examples,) Number of targets; at least 1, as the renderer shows no example without."""
-    image_tokens: tuple[int | None, ...]
+    image_tokens: Sequence[int | None]
     """What the largest image of an example is scaled down to; None for the model's own budget."""
     windows: tuple[int, ...] = ()
     """Entries of each window of the mix's curriculum, which `entries` goes through in order; empty
@@ -143,16 +151,26 @@ def index_lengths(
     """
     budget = Budget(stage.pack.max_tokens, stage.pack.max_patches, context_tokens)
     shrinks = stage.pack.over_budget == "downscale"
-    told = [renderer.hash, budget, [_key(row) for row in mix], _SCHEMA.names, shrinks]
-    key = hash_json(told)
+    key = hash_parts([renderer.hash, budget, map(_key, mix), _SCHEMA.names, shrinks])
     path = folder / FILE
-    found = read_table(path) if path.exists() else None
-    if found is None or found.schema.metadata != {b"key": key.encode()}:
-        found = _measure(folder, mix, stores, renderer, budget, shrinks, keep)
-        write_table(path, found.replace_schema_metadata({"key": key}))
-    dropped = [json.loads(line) for line in (folder / DROPPED).read_text("utf-8").splitlines()]
-    refuse_unfit(stage, found, dropped)
-    return _select(mix, found)
+    if not path.exists() or _key_of(path) != key:
+        rows = _measure(folder, mix, stores, renderer, budget, shrinks, keep)
+        schema = _SCHEMA.with_metadata({"key": key})
+        write_tables(path, rows, schema, LONG_GROUP_ROWS)
+    found, sums = _select(mix, path)
+    refuse_unfit(stage, sums, _read_dropped(folder))
+    return found
+
+
+def _key_of(path: Path) -> str | None:
+    with opened(path) as file:
+        told = (file.schema_arrow.metadata or {}).get(b"key")
+    return told.decode() if told else None
+
+
+def _read_dropped(folder: Path) -> Iterator[dict[str, Any]]:
+    with (folder / DROPPED).open(encoding="utf-8") as file:
+        yield from map(json.loads, file)
 
 
 def _measure(
@@ -163,36 +181,47 @@ def _measure(
     budget: Budget,
     shrinks: bool,
     keep: bool,
-) -> pa.Table:
-    """Look every row up; write down what is left out, and what is scaled down."""
+) -> Iterator[pa.Table]:
+    """Look every row up; write down what is left out, and what is scaled down.
+
+    Yields:
+        Rows of the index, some at a time.
+    """
     rows: list[dict[str, Any]] = []
-    dropped: list[dict[str, Any]] = []
-    shrunk: list[dict[str, Any]] = []
-    known = lengths_of(
-        stores, [item.id for item in mix], renderer.hash, lambda one: measure(one, renderer), keep
-    )
-    for number, (item, told) in enumerate(zip(mix, _rows(known), strict=True)):
+    dropped: list[str] = []
+    shrunk: list[str] = []
+    known = _known(mix, stores, renderer, keep)
+    for number, (item, told) in enumerate(zip(mix, known, strict=True)):
         examples = _looked_up(number, item, told) or list(_examples(number, item, stores, renderer))
         reasons = [budget.exceeded(one["tokens"], one["patches"]) for one in examples]
         over = next(filter(None, reasons), "")
         if over and shrinks and (most := _image_budget(item, stores, renderer, budget)):
-            shrunk.append({"row": number, "record": item.id, "image_tokens": most, "reason": over})
+            line = {"row": number, "record": item.id, "image_tokens": most, "reason": over}
+            shrunk.append(_line(line))
             smaller = renderer.within(most, "pack.over_budget")
             examples = list(_examples(number, item, stores, smaller, most))
             over = ""
         rows += [{**one, "kept": not over} for one in examples]
         if over or not examples:
             why = {"over_budget": bool(over), "reason": over or "nothing is supervised"}
-            dropped.append({"row": number, "record": item.id, **why})
-    for name, found in ((DROPPED, dropped), (SHRUNK, shrunk))[: 2 if shrinks else 1]:
-        lines = [json.dumps(one, ensure_ascii=False) + "\n" for one in found]
+            dropped.append(_line({"row": number, "record": item.id, **why}))
+        if len(rows) >= _BATCH_ROWS:
+            yield pa.Table.from_pylist(rows, schema=_SCHEMA)
+            rows.clear()
+    yield pa.Table.from_pylist(rows, schema=_SCHEMA)
+    for name, lines in ((DROPPED, dropped), (SHRUNK, shrunk))[: 2 if shrinks else 1]:
         write_text(folder / name, "".join(lines))
-    return pa.Table.from_pylist(rows, schema=_SCHEMA)
 
 
-def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
-    for start in range(0, table.num_rows, _AT_ONCE):
-        yield from table.slice(start, _AT_ONCE).to_pylist()
+def _known(
+    mix: Sequence[MixRow], stores: Store, renderer: Renderer, keep: bool
+) -> Iterator[dict[str, Any]]:
+    """What the length index says of every row."""
+    items = iter(mix)
+    while ids := [item.id for item in islice(items, _AT_ONCE)]:
+        found = lengths_of(stores, ids, renderer.hash, lambda one: measure(one, renderer), keep)
+        for start in range(0, len(ids), _BATCH_ROWS):
+            yield from found.slice(start, _BATCH_ROWS).to_pylist()
 
 
 def _looked_up(number: int, item: MixRow, told: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -203,6 +232,10 @@ def _looked_up(number: int, item: MixRow, told: Mapping[str, Any]) -> list[dict[
          "image_tokens": None}
         for part, one in enumerate((told[mode] if mode else None) or ())
     ]  # fmt: skip
+
+
+def _line(told: Mapping[str, Any]) -> str:
+    return json.dumps(told, ensure_ascii=False) + "\n"
 
 
 def _image_budget(item: MixRow, stores: Store, renderer: Renderer, budget: Budget) -> int:
@@ -252,57 +285,96 @@ def _examples(
         }
 
 
-def refuse_unfit(stage: Stage, found: pa.Table, dropped: Sequence[Mapping[str, Any]]) -> None:
+class Sums(NamedTuple):
+    """What is kept, added up."""
+
+    examples: int
+    tokens: int
+    supervised: int
+
+
+def refuse_unfit(stage: Stage, kept: Sums, dropped: Iterable[Mapping[str, Any]]) -> None:
     """Stop a stage that cannot do what it says.
 
     Args:
         stage: the stage.
-        found: what was measured; columns of `lengths.parquet`.
+        kept: what is trained on.
         dropped: rows of `dropped.jsonl`.
 
     Raises:
         UserError: see `index_lengths`.
     """
-    shown = "; ".join(f"{one['record']}: {one['reason']}" for one in dropped[:_SHOWN])
-    at = f"train.{stage.name}"
-    over = [one for one in dropped if one["over_budget"]]
+    first, count, over = list[str](), 0, 0
+    for one in dropped:
+        if count < _SHOWN:
+            first.append(f"{one['record']}: {one['reason']}")
+        count += 1
+        over += bool(one["over_budget"])
+    shown, at = "; ".join(first), f"train.{stage.name}"
     if stage.pack.over_budget == "refuse" and over:
-        rule = f"is refuse, and {len(over)} records do not fit ({shown})"
+        rule = f"is refuse, and {over} records do not fit ({shown})"
         fix = "raise the budgets, or set it to drop"
         raise UserError(Problem(f"{at}.pack.over_budget", "refuse", rule, fix))
-    kept = found.filter(found["kept"])
-    if kept.num_rows == 0:
-        rule = f"leaves nothing to train on: {len(dropped)} records were left out ({shown})"
+    if kept.examples == 0:
+        rule = f"leaves nothing to train on: {count} records were left out ({shown})"
         raise UserError(Problem(f"{at}.mix", stage.mix, rule, "raise the budgets, or mend the mix"))
-    tokens, supervised = (sum(kept[name].to_pylist()) for name in ("tokens", "supervised"))
+    _, tokens, supervised = kept
     if supervised in (0, tokens):
         rule = f"is {100 * supervised // tokens} % supervised ({supervised} of {tokens} tokens)"
         fix = "mend the conversations: assistant turns are learnt from, the rest is not"
         raise UserError(Problem(f"{at}.mix", stage.mix, rule, fix))
 
 
-def _select(mix: Sequence[MixRow], found: pa.Table) -> Lengths:
-    kept = found.filter(found["kept"])
-    numbers = np.asarray(kept["row"])
-    rows = np.unique(numbers)
-    items = [mix[int(number)] for number in rows]
-    entries = np.repeat(np.arange(len(items)), [item.repeat for item in items])
-    ranks = np.array([item.rank for item in items])[entries]
+def _select(mix: Sequence[MixRow], path: Path) -> tuple[Lengths, Sums]:
+    """What of the index is trained on, and how much that is."""
+    rows = _whole(path, "row")
+    opens = np.diff(rows, prepend=-1) > 0
+    numbers = rows[opens]
+    wanted = np.zeros(len(mix), bool)
+    wanted[numbers] = True
+    repeat, rank = array("i"), array("i")
+
+    def modes() -> Iterator[list[MixMode]]:
+        kept = (item for item, is_kept in zip(mix, wanted, strict=True) if is_kept)
+        while some := list(islice(kept, _BATCH_ROWS)):
+            repeat.extend(item.repeat for item in some)
+            rank.extend(item.rank for item in some)
+            yield [item.mode for item in some]
+
+    overrides = Coded(modes())
+    entries = np.repeat(np.arange(len(numbers), dtype=np.int32), repeat)
+    ranks = np.array(rank, np.int32)[entries]
     windows = np.unique(ranks, return_counts=True)[1]
-    return Lengths(
-        records=tuple(item.id for item in items),
-        overrides=tuple(item.mode for item in items),
-        entries=entries[np.argsort(ranks, kind="stable")],
-        row=np.searchsorted(rows, numbers),
-        part=np.asarray(kept["example"]),
-        modes=tuple(kept["mode"].to_pylist()),
-        tasks=tuple(kept["task"].to_pylist()),
-        tokens=np.asarray(kept["tokens"]),
-        patches=np.asarray(kept["patches"]),
-        supervised=np.asarray(kept["supervised"]),
-        image_tokens=tuple(kept["image_tokens"].to_pylist()),
+    found = Lengths(
+        records=Ids(mix, numbers),
+        overrides=overrides,
+        entries=entries[np.argsort(ranks, kind="stable")] if len(windows) > 1 else entries,
+        row=np.cumsum(opens, dtype=np.int32) - np.int32(1),
+        part=_whole(path, "example"),
+        modes=Coded(_kept(path, "mode")),
+        tasks=Coded(_kept(path, "task")),
+        tokens=_whole(path, "tokens"),
+        patches=_whole(path, "patches"),
+        supervised=_whole(path, "supervised"),
+        image_tokens=Coded(_kept(path, "image_tokens")),
         windows=tuple(windows.tolist()) if len(windows) > 1 else (),
     )
+    sums = Sums(len(found.row), int(found.tokens.sum()), int(found.supervised.sum()))
+    return found, sums
+
+
+def _kept(path: Path, name: str) -> Iterator[list[Any]]:
+    """A column of the examples that are kept, some at a time."""
+    for batch in batches(path, _BATCH_ROWS, [name, "kept"]):
+        yield batch.filter(batch["kept"])[name].to_pylist()
+
+
+def _whole(path: Path, name: str) -> np.ndarray:
+    """(examples,) int32: a column of numbers of those that are kept."""
+    found = array("i")
+    for piece in _kept(path, name):
+        found.extend(piece)
+    return np.frombuffer(found, np.int32)
 
 
 def _key(row: MixRow) -> list[object]:

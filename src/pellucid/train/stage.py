@@ -14,12 +14,13 @@ one. Leaves out on purpose: generated answers (an eval job asks for them).
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from pellucid.base.errors import boundary
@@ -168,14 +169,14 @@ def _end(folder: Path, stage: Stage, checkpoint: Path, loaded: models.Loaded, ra
 
 
 def _index(
-    folder: Path, stage: Stage, mix: tuple[MixRow, ...], stores: Store, loaded: models.Loaded
+    folder: Path, stage: Stage, mix: Sequence[MixRow], stores: Store, loaded: models.Loaded
 ) -> Lengths:
     context = int(loaded.model.config.text_config.max_position_embeddings)
     return index_lengths(folder, stage, mix, stores, loaded.renderer, context)
 
 
 def _tell(
-    reproducer: Reproducer, lengths: Lengths, mix: tuple[MixRow, ...], rows: list[table.Row]
+    reproducer: Reproducer, lengths: Lengths, mix: Sequence[MixRow], rows: list[table.Row]
 ) -> None:
     """What the length index holds, and what is trained; nothing is left of a step that failed."""
     reproducer.clear()
@@ -228,11 +229,9 @@ def _features(
     if stage.tower_features is None or ranks.size > 1:
         return None
     kept = Features(folder, run, lengths, feed, objective, device)
-    seen = (
-        lengths.patches[[at for row in lengths.entries.tolist() for at in lengths.examples_of(row)]]
-        > 0
-    )
-    visits = plan.passes * float(seen.sum()) / max(int((lengths.patches > 0).sum()), 1)
+    pictured = lengths.row[lengths.patches > 0]
+    seen = np.bincount(pictured, minlength=len(lengths.records))[lengths.entries]
+    visits = plan.passes * float(seen.sum()) / max(len(pictured), 1)
     first = [pack for step in islice(plan.steps(plan.start), PROBED) for pack in step.packs]
     if choose_features(folder, kept, visits, first, stage.tower_features):
         return kept

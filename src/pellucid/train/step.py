@@ -77,7 +77,6 @@ class Stepper:
         self.objective, self._optimizers = objective, optimizers
         self._lengths, self._feed = lengths, feed
         self.device, self._ranks = device, ranks
-        self._modes, self._tasks = np.array(lengths.modes), np.array(lengths.tasks)
         self._choices, self._features = choices, features
         self._opens = np.diff(lengths.row, prepend=-1) > 0  # first example of its record
 
@@ -156,8 +155,8 @@ class Stepper:
             "step": number,
             "epoch": step.epoch,
             "loss": float(losses.sum() / counts.sum()),
-            "loss_by_mode": _means(losses, counts, self._modes[members]),
-            "loss_by_task": _means(losses, counts, self._tasks[members]),
+            "loss_by_mode": _means(losses, counts, _named(lengths.modes, members)),
+            "loss_by_task": _means(losses, counts, _named(lengths.tasks, members)),
             "loss_of_choice": float(chosen.sum() / choices.sum()) if choices.any() else None,
             "grad_norm": norms.total,
             "grad_norm_by_module": norms.by_module,
@@ -186,6 +185,11 @@ class Stepper:
 def _members(step: Step) -> np.ndarray:
     """Examples of a step, pack after pack."""
     return np.concatenate([np.array(one) for one in step.packs])
+
+
+def _named(column: Sequence[str], members: np.ndarray) -> np.ndarray:
+    """(members,) What a column says of some examples."""
+    return np.array([column[at] for at in members.tolist()])
 
 
 def _means(losses: np.ndarray, counts: np.ndarray, labels: np.ndarray) -> dict[str, float]:

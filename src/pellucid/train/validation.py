@@ -38,7 +38,6 @@ class Validation:
         """Reads the mix that `lengths` and `feed` are of, as often as `options` say."""
         self._lengths, self._feed, self._objective = lengths, feed, objective
         self._options, self._budgets, self._device = options, budgets, device
-        self._modes = np.array(lengths.modes)
 
     @property
     def keeps(self) -> bool:
@@ -60,7 +59,8 @@ class Validation:
                 order += one
         release(self._objective)
         found = torch.cat(losses).double().cpu().numpy()
-        counts, modes = self._lengths.supervised[order], self._modes[order]
+        counts = self._lengths.supervised[order]
+        modes = np.array([self._lengths.modes[at] for at in order])
         return {
             "loss": float(found.sum() / counts.sum()),
             "loss_by_mode": {
@@ -73,10 +73,10 @@ class Validation:
 
     def _packs(self) -> Iterator[Pack]:
         """All examples, window by window of the mix's own order."""
-        tokens, patches = self._lengths.tokens.tolist(), self._lengths.patches.tolist()
+        tokens, patches = self._lengths.tokens, self._lengths.patches
         width = self._budgets.window_records
         for start in range(0, len(tokens), width):
             part = slice(start, start + width)
             limits = self._budgets.max_tokens, self._budgets.max_patches
-            for one in pack(tokens[part], patches[part], *limits):
+            for one in pack(tokens[part].tolist(), patches[part].tolist(), *limits):
                 yield tuple(start + place for place in one)

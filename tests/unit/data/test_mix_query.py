@@ -351,6 +351,11 @@ def test_what_a_label_does_not_speak_of(tmp_path: Path) -> None:
         run(tmp_path / "c", Mix(take=both, where=(where,)), x=opened, y=other)
     _, summary = run(tmp_path / "d", Mix(take=both, where=(kept,)), x=opened, y=other)
     assert summary["by_source"] == {"x": 3, "y": 1}
+    score = where.model_copy(update={"column": "score", "is_not": None, "at_least": 0.5})
+    write_label(tmp_path / "x", "quality", 1, pa.table({"id": whole[:2], "score": [0.4, 0.6]}))
+    kept = score.model_copy(update={"label": "quality@1", "unlabelled": "keep"})
+    _, summary = run(tmp_path / "e", Mix(take=both, where=(kept,)), x=opened, y=other)
+    assert summary["by_source"] == {"x": 3, "y": 1}, "numbers are not asked of no label"
 
 
 def test_one_of_each_cluster(tmp_path: Path) -> None:

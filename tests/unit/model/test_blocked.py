@@ -30,7 +30,10 @@ def compared(shape, causal, scale, cells, dtype):
     wanted = by_definition(*exact, causal, scale)
     found.backward(drawn[3])
     wanted.backward(drawn[3].double())
-    pairs = [(found.detach(), wanted.detach()), *((a.grad, b.grad) for a, b in zip(mine, exact, strict=True))]
+    pairs = [
+        (found.detach(), wanted.detach()),
+        *((a.grad, b.grad) for a, b in zip(mine, exact, strict=True)),
+    ]
     return [float((a.double() - b).norm() / b.norm().clamp(min=1e-9)) for a, b in pairs]
 
 

@@ -35,7 +35,7 @@ def test_a_mix_reads_back_as_written(tmp_path: Path) -> None:
     write_mix(tmp_path / "one", rows, ledger)
     write_mix(tmp_path / "two", rows, ledger)
     mix = read_mix(tmp_path / "one")
-    assert mix.rows == tuple(rows) and mix.ledger == tuple(ledger)
+    assert tuple(mix.rows) == tuple(rows) and mix.ledger == tuple(ledger)
     for name in ("mix.parquet", "ledger.parquet"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
@@ -43,3 +43,17 @@ def test_a_mix_reads_back_as_written(tmp_path: Path) -> None:
 def test_a_folder_without_a_mix_is_a_user_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is not a mix"):
         read_mix(tmp_path)
+
+
+def test_rows_of_a_mix_are_read_as_a_tuple_is(tmp_path: Path) -> None:
+    modes = ("as_is", "think", "nothink")
+    rows = [MixRow("i" * (1 + at % 3) + str(at), 1 + at % 4, modes[at % 3], at % 5)
+            for at in range(9000)]  # fmt: skip
+    write_mix(tmp_path, rows, [])
+    found, told = read_mix(tmp_path).rows, tuple(rows)
+    assert len(found) == 9000 and tuple(found) == told
+    for at in (0, 4095, 4096, 8999, -1, -9000):
+        assert found[at] == told[at]
+    assert found[4090:4100] == told[4090:4100] and found[::-1000] == told[::-1000]
+    with pytest.raises(IndexError):
+        found[9000]

@@ -28,6 +28,7 @@ def small(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setattr(spill, "_BUFFER_ROWS", 7)
         monkeypatch.setattr(spill, "_HELD_BYTES", 40)
     monkeypatch.setattr(spill, "_STEP", 4)
+    monkeypatch.setattr(spill, "_BLOCK_ROWS", 8)
 
 
 def sorter(rows: list[tuple[int, int]], pieces: int) -> Sorter:
@@ -53,6 +54,34 @@ def test_rows_come_sorted_and_are_found(
     again = sorted({row for row in rows if firsts.count(row[0]) > 1})
     assert [tuple(row) for row in made.repeated().tolist()] == again
     assert made.twice() == (len(set(rows)) < len(rows))
+
+
+@LOOSE
+@given(one=ROWS, two=ROWS, bits=st.integers(0, 60))
+def test_two_are_gone_through_side_by_side(
+    small: None, one: list[tuple[int, int]], two: list[tuple[int, int]], bits: int
+) -> None:
+    """Every row once, in order, and equal first words in one piece, also where they are crowded."""
+    one, two = ([(first >> bits, second) for first, second in rows] for rows in (one, two))
+    pieces = list(sorter(one, 1).sorted().beside(sorter(two, 2).sorted()))
+    for at, rows in enumerate((one, two)):
+        assert [tuple(row) for piece in pieces for row in piece[at].tolist()] == sorted(rows)
+    ends = [{int(word) for word in np.concatenate([a[:, 0], b[:, 0]])} for a, b in pieces]
+    assert sum(map(len, ends)) == len(set().union(*ends))
+
+
+@given(
+    texts=st.lists(st.text(max_size=70) | st.text("0123456789abcdef", max_size=70), max_size=9),
+    numbers=st.lists(st.integers(0, 2**128 - 1), max_size=9),
+)
+def test_digests_tell_texts_apart(texts: list[str], numbers: list[int]) -> None:
+    alone = [tuple(keys.digests(pa.array([one]))[0].tolist()) for one in texts]
+    whole = keys.digests(pa.array(texts, pa.string())).tolist()
+    assert [tuple(row) for row in whole] == alone, "whatever stands beside it"
+    assert len(set(alone)) == len(set(texts))
+    ids = sorted(f"{number:032x}" for number in numbers)
+    rows = keys.digests(pa.array(ids, pa.string())).tolist()
+    assert rows == sorted(rows), "ids sort as their texts"
 
 
 @LOOSE

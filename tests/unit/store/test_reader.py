@@ -46,14 +46,14 @@ def test_records_come_in_stable_order_with_filters(tmp_path: Path, record) -> No
 
 def test_what_is_kept_for_get_has_a_bound_in_bytes(tmp_path: Path, record, monkeypatch) -> None:
     rows = [record(n) for n in range(6 * arrow.GROUP_ROWS)]
-    opened = build(tmp_path, rows)
-    size = opened._group(0, 0).nbytes
+    size = build(tmp_path, rows)._groups.table(0, 0).nbytes
     monkeypatch.setattr("pellucid.store.reader._KEPT_BYTES", int(2.5 * size))
+    opened = store.open(tmp_path)
     for group in (0, 1, 0, 2, 3, 0):
         assert opened.get(rows[group * arrow.GROUP_ROWS].id) == rows[group * arrow.GROUP_ROWS]
-        kept = sum(table.nbytes for table in opened._groups.values())
-        assert kept == opened._kept_bytes <= 2.5 * size
-    assert [group for _, group in opened._groups] == [3, 0], "those last asked for"
+        kept = sum(table.nbytes for table in opened._groups.held.values())
+        assert kept == opened._groups.bytes <= 2.5 * size
+    assert [group for _, group in opened._groups.held] == [3, 0], "those last asked for"
 
 
 def test_get_finds_every_record_across_row_groups(tmp_path: Path, record) -> None:

@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pellucid.data.mix.disk import Numbers
-from pellucid.data.mix.pool import PIECE, Pool, one_piece, positions
-from pellucid.data.mix.where import TAKEN, Reasons, read_column
+from pellucid.data.mix.labels import Labelled, labelled
+from pellucid.data.mix.pool import PIECE, Pool, hashed, positions
+from pellucid.data.mix.where import TAKEN, Reasons
 from pellucid.recipe.mix import Mix, Take, Where
 from pellucid.store.spill import Sorted, Sorter
 
@@ -68,7 +69,8 @@ class Cap:
     count: int
     """Different numbers."""
     best: dict[str, np.ndarray] | None = None
-    """Of each source: (records,) order of preference within a cluster, the smallest is kept."""
+    """Of each source: (records,) order of preference within a cluster, the smallest is kept. Where
+    it is given each record has one thing, its cluster."""
 
 
 @final
@@ -186,8 +188,7 @@ class Round:
         name, ranked = one.take.source, one.ranked(there)
         for cap in self._caps.caps:
             if cap.best is not None:
-                first = np.asarray(cap.first[name])
-                kept = best_of(cap.things[name], first, cap.best[name], ranked)
+                kept = best_of(cap.things[name], cap.best[name], ranked, cap.count)
                 lost = ranked[~kept]
                 reasons |= {f"{cap.reason}: {NOT_BEST}": lost} if len(lost) else {}
                 ranked = ranked[kept]
@@ -227,29 +228,29 @@ def _quotas(one: Ingredient, first: np.ndarray, records: int, thinking: int) -> 
 
 
 def best_of(
-    things: np.ndarray, first: np.ndarray, preference: np.ndarray, offered: np.ndarray
+    clusters: np.ndarray, preference: np.ndarray, offered: np.ndarray, count: int
 ) -> np.ndarray:
     """Which of the offered records are the best offered one of their cluster.
 
     Args:
-        things: cluster of each record that has one.
-        first: (records + 1,) where a record's cluster stands; an empty range for none.
-        preference: (records,) the smallest of a cluster is kept.
+        clusters: (records,) cluster of each record, under `count`; 0 for none.
+        preference: (records,) int32, different within a cluster; the smallest is kept.
         offered: positions.
+        count: of clusters.
 
     Returns:
         (offered,) bool.
     """
-    has = first[offered + 1] > first[offered]
-    cluster = np.full(len(offered), -1, np.int64)
-    cluster[has] = things[first[offered[has]]]
-    order = np.lexsort((preference[offered], cluster))
-    leads = np.ones(len(order), bool)
-    leads[1:] = cluster[order[1:]] != cluster[order[:-1]]
-    kept = np.zeros(len(offered), bool)
-    kept[order[leads]] = True
-    best: np.ndarray = kept | ~has
-    return best
+    best, kept = np.full(count, np.iinfo(np.int32).max, np.int32), np.empty(len(offered), bool)
+    pieces = [slice(start, start + PIECE) for start in range(0, len(offered), PIECE)]
+    for piece in pieces:
+        at = offered[piece]
+        np.minimum.at(best, clusters[at], preference[at])
+    for piece in pieces:
+        at = offered[piece]
+        own = clusters[at]
+        kept[piece] = (own == 0) | (preference[at] == best[own])
+    return kept
 
 
 def caps_of(mix: Mix, pools: dict[str, Pool]) -> list[Cap]:
@@ -286,8 +287,20 @@ def _cap(
             sorter.add(np.stack([hashes, at], axis=1))
         spans[name] = slice(count, count + len(one))
         count += len(one)
-    found = sorter.sorted()
-    many = _more_than(most // 2, found)  # one record may be there in both modes
+    # One record may be there in both modes.
+    codes, different = _codes(sorter.sorted(), count, most // 2)
+    return Cap(reason, most, {name: codes[span] for name, span in spans.items()}, first, different)
+
+
+def _codes(found: Sorted, count: int, few: int) -> tuple[np.ndarray, int]:
+    """Things that go by hashes as small numbers, and how many of those there are.
+
+    Args:
+        found: (things, 2): hash and place of each.
+        count: of places; what is not in `found` is number 0.
+        few: a hash that no more things than these have is number 0 as well.
+    """
+    many = _more_than(few, found)
     different = int(np.count_nonzero(many)) + 1
     codes = np.zeros(count, np.min_scalar_type(different))
     group, last = 0, None
@@ -298,7 +311,7 @@ def _cap(
         numbers = np.where(own, np.count_nonzero(many[:group]) + np.cumsum(own), 0)
         codes[rows[:, 1].astype(np.int64)] = numbers[which]
         group, last = group + len(hashes), hashes[-1]
-    return Cap(reason, most, {name: codes[span] for name, span in spans.items()}, first, different)
+    return codes, different
 
 
 def _more_than(most: int, found: Sorted) -> np.ndarray:
@@ -315,39 +328,48 @@ def _more_than(most: int, found: Sorted) -> np.ndarray:
 
 
 def _clusters(where: Where, pools: dict[str, Pool]) -> Cap:
-    """One record of each value of a label column."""
-    values, best = {}, {}
+    """One record of each value of a label column. A value that one record has is number 0."""
+    sorter, spans, told, count = Sorter(2), dict[str, slice](), dict[str, Labelled](), 0
+    names = [where.column, *([where.best] if where.best else [])]
     for name, pool in pools.items():
-        values[name] = read_column(pool, where, where.column).values.cast(pa.string())
-        best[name] = _least_id(pool)
-        if where.best is not None:
-            best[name] = _largest(read_column(pool, where, where.best).values, best[name])
-    known = pc.unique(pa.chunked_array(list(values.values())).drop_null())
-    things, first = {}, {}
-    for name, column in values.items():
-        code = np.asarray(pc.fill_null(pc.index_in(column, value_set=one_piece(known)), -1))
-        has = (code >= 0) & np.asarray(pc.is_valid(column))
-        things[name] = (code[has] + 1).astype(np.int32)
-        first[name] = np.concatenate([[0], np.cumsum(has)]).astype(np.int32)
+        told[name] = labelled(pool, where, names)
+        for at, (values,) in told[name].columns([where.column]):
+            has = np.flatnonzero(np.asarray(pc.is_valid(values)))
+            texts = values.cast(pa.string()).take(pa.array(has)).to_pylist()
+            hashes = np.frombuffer(b"".join(hashed(one, 8) for one in texts), np.uint64)
+            sorter.add(np.stack([hashes, (at[has] + count).astype(np.uint64)], axis=1))
+        spans[name] = slice(count, count + len(pool))
+        count += len(pool)
+    codes, different = _codes(sorter.sorted(), count, 1)
+    things = {name: codes[span] for name, span in spans.items()}
+    best = {name: pool.ids.ranks() for name, pool in pools.items()}
+    if where.best is not None:
+        for name, own in told.items():
+            best[name] = _largest(own, where.best, things[name] > 0, best[name])
     reason = f"label {where.label}: another of its {where.column}"
-    return Cap(reason, 1, things, first, len(known) + 1, best)
+    first = {name: range(len(pool) + 1) for name, pool in pools.items()}
+    return Cap(reason, 1, things, first, different, best)
 
 
-def _least_id(pool: Pool) -> np.ndarray:
-    """(records,) the place of each record's id among all, in order."""
-    order = np.asarray(pc.sort_indices(pool.ids.whole()))
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
-    return place
-
-
-def _largest(values: pa.Array, ties: np.ndarray) -> np.ndarray:
-    """(records,) places by value, the largest first and nulls last, ties by another place."""
-    table = pa.table({"value": values, "tie": ties})
+def _largest(label: Labelled, name: str, asked: np.ndarray, ties: np.ndarray) -> np.ndarray:
+    """(records,) int32: places by a column's value, the largest first and nulls last, ties by
+    another place. Only of the records that are asked for.
+    """
+    at, place = positions(asked), np.zeros(len(asked), np.int32)
+    rows, found = [np.zeros(0, np.int64)], []
+    for here, (values,) in label.columns([name]):
+        some = np.flatnonzero(asked[here])
+        rows.append(at.searchsorted(here[some]))
+        found.append(values.take(pa.array(some)))
+    if not found:
+        place[at] = ties[at]
+        return place
+    of = np.full(len(at), -1, np.int64)
+    of[np.concatenate(rows)] = np.arange(sum(map(len, found)))
+    values = pa.chunked_array(found).take(pa.array(of, mask=of < 0))
     keys: Any = [("value", "descending"), ("tie", "ascending")]
-    order = np.asarray(pc.sort_indices(table, keys))
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
+    order = np.asarray(pc.sort_indices(pa.table({"value": values, "tie": ties[at]}), keys))
+    place[at[order]] = np.arange(len(order))
     return place
 
 

@@ -4,15 +4,15 @@ They lie in logs (`store/spill.py`) that go with the process. Leaves out on purp
 (codes and flags of each record), which `pool.py` holds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from pellucid.store.keys import fingerprints
-from pellucid.store.spill import Log
+from pellucid.store.keys import digests
+from pellucid.store.spill import Log, Sorted, Sorter
 
 _SCHEMA = pa.schema([("id", pa.string())])
 _PIECE = 1 << 16
@@ -50,27 +50,49 @@ class Ids:
             low, high = at.searchsorted([first, first + len(ids)])
             yield ids.take(pa.array(at[low:high] - first))
 
-    def whole(self) -> pa.Array:
-        """All of them at once."""
-        return pa.concat_arrays([pa.array([], pa.string()), *(ids for _, ids in self.pieces())])
+    def places(self, given: Iterable[pa.Array]) -> np.ndarray:
+        """(ids given,) int32: position of each; -1 for one that is not here.
 
-    def places(self, ids: pa.Array) -> np.ndarray:
-        """(ids,) int64: position of each id; -1 for one that is not here."""
-        given = fingerprints(ids)
-        order = np.argsort(given, kind="stable")
-        given = given[order]
-        found = np.full(len(ids), -1, np.int64)
-        for first, own in self.pieces():
-            prints = fingerprints(own)
-            low, high = given.searchsorted(prints), given.searchsorted(prints, "right")
+        Args:
+            given: texts, some at a time, none of them null.
+        """
+        sorter, count = Sorter(5), 0
+        for ids in given:
+            sorter.add(_numbered(ids, count))
+            count += len(ids)
+        found = np.full(count, -1, np.int32)
+        for own, asked in self._sorted.beside(sorter.sorted()):
+            low, high = (own[:, 0].searchsorted(asked[:, 0], side) for side in ("left", "right"))
             counts = high - low
-            row = np.repeat(np.arange(len(own)), counts)
-            inside = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-            at = order[np.repeat(low, counts) + inside]
-            same = pc.equal(own.take(pa.array(row)), ids.take(pa.array(at)))
-            same = np.asarray(same).astype(bool)
-            found[at[same]] = first + row[same]
+            at = np.repeat(np.arange(len(asked)), counts)
+            inside = np.arange(len(at)) - np.repeat(np.cumsum(counts) - counts, counts)
+            row = np.repeat(low, counts) + inside
+            same = (own[row, :4] == asked[at, :4]).all(axis=1)
+            found[asked[at[same], 4].astype(np.int64)] = own[row[same], 4]
         return found
+
+    def ranks(self) -> np.ndarray:
+        """(records,) int32: the place of each id among all, in order."""
+        found = np.empty(len(self), np.int32)
+        for start, rows in self._sorted.numbered():
+            found[rows[:, 4].astype(np.int64)] = np.arange(start, start + len(rows))
+        return found
+
+    @cached_property
+    def _sorted(self) -> Sorted:
+        """Every id in four words, and its position."""
+        sorter = Sorter(5)
+        for first, ids in self.pieces():
+            sorter.add(_numbered(ids, first))
+        return sorter.sorted()
+
+
+def _numbered(ids: pa.Array, first: int) -> np.ndarray:
+    """(ids, 5) uint64: each id in four words, and its number."""
+    rows = np.empty((len(ids), 5), np.uint64)
+    rows[:, :4] = digests(ids)
+    rows[:, 4] = np.arange(first, first + len(ids))
+    return rows
 
 
 @final
@@ -103,7 +125,3 @@ class Numbers:
         for first, values in self.pieces():
             low, high = at.searchsorted([first, first + len(values)])
             yield values[at[low:high] - first]
-
-    def whole(self) -> np.ndarray:
-        """All of them at once."""
-        return np.concatenate([np.zeros(0, self._dtype), *(values for _, values in self.pieces())])

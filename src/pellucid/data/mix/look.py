@@ -106,7 +106,7 @@ def _seen(
     for source in dict.fromkeys(one.source for one in mix.take):
         pool = Pool(source, stores[source])
         of = rows_of(mix, take, source)
-        at = pool.places(rows["id"].take(pa.array(of)))
+        at = pool.ids.places(rows["id"].take(pa.array(of)).chunks)
         think[of] = np.where(own[of], pool.think[at], think[of])
         if renderer is not None:
             learnt[of] = count_tokens(pool, renderer).supervised[think[of].astype(int), at]

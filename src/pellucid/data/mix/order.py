@@ -5,17 +5,17 @@ and shuffles within each. Leaves out on purpose: what is hard. That is a length,
 difficulty, or a label that somebody made.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pellucid.base.errors import Problem, UserError
+from pellucid.data.mix.labels import labelled
 from pellucid.data.mix.pool import Pool
 from pellucid.data.mix.share import Picks, rows_of
 from pellucid.data.mix.tokens import Tokens
-from pellucid.data.mix.where import read_column
 from pellucid.recipe.mix import Mix, Order
 
 
@@ -77,15 +77,22 @@ def _numbers(
         assert tokens is not None, "a query by length counts tokens"
         length: np.ndarray = tokens[source].longest[picks.think[of].astype(int), at]
         return length.astype(float)
-    column = read_column(pool, order, str(order.column)).values
-    try:
-        numbers = pc.fill_null(column.cast(pa.float64()), float("nan"))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        rule = f"is a column of {column.type}"
-        fix = "say the order of its texts with `values`"
-        raise UserError(Problem(f"label {order.label}", order.column, rule, fix)) from None
-    found: np.ndarray = np.asarray(numbers)[at]
-    return found
+    found = np.full(len(pool), np.nan)
+    for here, (values,) in _column(pool, order):
+        try:
+            found[here] = np.asarray(pc.fill_null(values.cast(pa.float64()), float("nan")))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            rule = f"is a column of {values.type}"
+            fix = "say the order of its texts with `values`"
+            raise UserError(Problem(f"label {order.label}", order.column, rule, fix)) from None
+    chosen: np.ndarray = found[at]
+    return chosen
+
+
+def _column(pool: Pool, order: Order) -> Iterator[tuple[np.ndarray, list[pa.Array]]]:
+    """Positions of the records that the order's label speaks of, and their values."""
+    name = str(order.column)
+    return labelled(pool, order, [name]).columns([name])
 
 
 def _named(name: str, mix: Mix, order: Order, picks: Picks, pools: dict[str, Pool]) -> np.ndarray:
@@ -93,14 +100,20 @@ def _named(name: str, mix: Mix, order: Order, picks: Picks, pools: dict[str, Poo
     window = np.zeros(len(picks.at), np.int32)
     told = pa.array(list(order.values), pa.string())
     for source, of in _by_source(mix, picks):
-        column = read_column(pools[source], order, str(order.column)).values
-        column = column.take(pa.array(picks.at[of])).cast(pa.string())
-        places = pc.index_in(column, value_set=told)
-        if places.null_count:
-            values = pc.unique(column.filter(pc.is_null(places))).to_pylist()[:3]
-            rule = f"does not name {', '.join(str(one or 'no value') for one in values)}"
+        places, others = np.full(len(pools[source]), -1, np.int32), dict[int, str]()
+        for here, (values,) in _column(pools[source], order):
+            texts = values.cast(pa.string())
+            found = pc.index_in(texts, value_set=told)
+            places[here] = np.asarray(pc.fill_null(found, -1))
+            unknown = np.flatnonzero(np.asarray(pc.and_(pc.is_null(found), pc.is_valid(texts))))
+            told_ = zip(here[unknown].tolist(), texts.take(pa.array(unknown)), strict=True)
+            others.update((at, text.as_py()) for at, text in told_)
+        window[of] = places[picks.at[of]]
+        missing = picks.at[of][window[of] < 0]
+        if len(missing):
+            shown = list(dict.fromkeys(others.get(at) for at in missing.tolist()))[:3]
+            rule = f"does not name {', '.join(str(one or 'no value') for one in shown)}"
             fix = "add what is missing, or leave those records out with `where`"
             at = f"data.mixes.{name}.order.values"
             raise UserError(Problem(at, list(order.values), rule, fix))
-        window[of] = np.asarray(places)
     return np.unique(window, return_inverse=True)[1].astype(np.int32)

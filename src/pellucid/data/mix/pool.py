@@ -124,20 +124,6 @@ class Pool:
         """What records show and ask."""
         return read_content(self.store)
 
-    def places(self, ids: pa.ChunkedArray | pa.Array) -> np.ndarray:
-        """(ids,) int64: position of each id; -1 for one that is not here."""
-        return self.ids.places(one_piece(ids))
-
-    def joined(self, ids: pa.ChunkedArray | pa.Array) -> pa.Array:
-        """(records,) int64: where each record stands among `ids`, each of which is there once; null
-        where it does not.
-        """
-        places = self.places(ids)
-        found = np.full(len(self), -1, np.int64)
-        here = np.flatnonzero(places >= 0)
-        found[places[here]] = here
-        return pa.array(found, mask=found < 0)
-
     def ranked(self, at: np.ndarray, seed: int) -> np.ndarray:
         """Positions in the order of a seed: what comes first does not depend on the others."""
         wanted, order = np.zeros(len(self), bool), self._order(seed)
@@ -214,9 +200,9 @@ def read_content(store: Store) -> Content:
     for one in store.asked(stable=True):
         pixels = [store.pixel_hash(sha256) for sha256 in one.images]
         question = plain(one.question)
-        keys.add(_hash("\x1f".join([*pixels, question, plain(one.gold)]), _KEY_BYTES))
-        questions.add(_hash(question, 8))
-        images.add(b"".join(_hash(pixel, 8) for pixel in pixels))
+        keys.add(hashed("\x1f".join([*pixels, question, plain(one.gold)]), _KEY_BYTES))
+        questions.add(hashed(question, 8))
+        images.add(b"".join(hashed(pixel, 8) for pixel in pixels))
         counts.append(len(pixels))
         split.append(codes[one.split])
     return Content(
@@ -239,7 +225,8 @@ def held_out(pools: Sequence[Store], split: str) -> np.ndarray:
     return np.unique(np.concatenate([np.zeros(0, f"S{_KEY_BYTES}"), *found]))
 
 
-def _hash(text: str, size: int) -> bytes:
+def hashed(text: str, size: int) -> bytes:
+    """So many bytes that stand for a text."""
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).digest()
 
 

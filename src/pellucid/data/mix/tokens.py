@@ -4,6 +4,7 @@ The index (`store/lengths`) is made here where nobody needed it before, and what
 later is the same. Nothing is estimated from characters.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,16 +37,26 @@ def count_tokens(pool: Pool, renderer: Renderer) -> Tokens:
         UserError: a record cannot be rendered.
         DiskError: the store's folder cannot be written.
     """
-    longest, supervised = (np.zeros((2, len(pool)), np.int32) for _ in range(2))
-    for table in all_lengths(pool.store, renderer.hash, lambda one: measure(one, renderer)):
-        if table["nothink"].null_count:
-            raise _unseen(table.filter(table["nothink"].is_null())["id"][0].as_py(), pool, renderer)
-        at = pool.places(table["id"])
-        for mode, name in enumerate(_MODES):
-            examples = one_piece(table[name])
-            longest[mode, at] = _over(np.maximum, examples, "tokens")
-            supervised[mode, at] = _over(np.add, examples, "supervised")
-    return Tokens(longest, supervised)
+    told: list[np.ndarray] = []
+
+    def read() -> Iterator[pa.Array]:
+        """Ids, while lengths are taken down."""
+        for table in all_lengths(pool.store, renderer.hash, lambda one: measure(one, renderer)):
+            if table["nothink"].null_count:
+                id = table.filter(table["nothink"].is_null())["id"][0].as_py()
+                raise _unseen(id, pool, renderer)
+            modes = [one_piece(table[name]) for name in _MODES]
+            longest = [_over(np.maximum, examples, "tokens") for examples in modes]
+            learnt = [_over(np.add, examples, "supervised") for examples in modes]
+            told.append(np.stack([*longest, *learnt]).astype(np.int32))
+            yield one_piece(table["id"])
+
+    places = pool.ids.places(read())
+    here = places >= 0
+    found = np.zeros((2 * len(_MODES), len(pool)), np.int32)
+    for row, *parts in zip(found, *told, strict=True):
+        row[places[here]] = np.concatenate(parts)[here] if parts else ()
+    return Tokens(found[:2], found[2:])
 
 
 def _over(how: np.ufunc, examples: pa.ListArray, field: str) -> np.ndarray:

@@ -6,19 +6,16 @@ million small numbers. Leaves out on purpose: what depends on other records (`ch
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import NamedTuple, final
+from typing import final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pellucid.base.errors import Problem, UserError
-from pellucid.base.lookup import did_you_mean
-from pellucid.data.mix.pool import PIECE, Pool, one_piece, positions
-from pellucid.recipe.mix import Licences, Mix, Order, Take, Where
-from pellucid.store import layout, read_label
+from pellucid.data.mix.labels import labelled
+from pellucid.data.mix.pool import PIECE, Pool, positions
+from pellucid.recipe.mix import Licences, Mix, Take, Where
 
 OVERLAP = "same pictures, question and gold as a record of a held-out split"
 BEYOND = "beyond count"
@@ -71,15 +68,6 @@ class Reasons:
         return found
 
 
-class Column(NamedTuple):
-    """A label column beside the records of a pool."""
-
-    values: pa.Array
-    """One for each record; null where the label says nothing."""
-    known: np.ndarray
-    """(records,) bool: whether the label speaks of the record."""
-
-
 def by_itself(mix: Mix, take: Take, pool: Pool, known: list[str]) -> Reasons:
     """Reasons of all that does not depend on other records but labels that keep one of a cluster.
 
@@ -97,11 +85,14 @@ def by_itself(mix: Mix, take: Take, pool: Pool, known: list[str]) -> Reasons:
             if not permitted(value, mix.licences):
                 reasons.mark(licence.codes == at, f"licence: {value or 'none'}")
     for where in (*(mix.where or ()), *(take.where or ())):
-        column = read_column(pool, where, where.column)
+        labels = labelled(pool, where, [where.column])
+        told, unfit = np.zeros(len(pool), bool), np.zeros(len(pool), bool)
+        for here, (values,) in labels.columns([where.column]):
+            told[here] = True
+            unfit[here] = False if where.keep else ~fits(where, values)
         if where.unlabelled == "drop":
-            reasons.mark(~column.known, f"no label {where.label}")
-        if where.keep is None:
-            reasons.mark(column.known & ~fits(where, column), f"label {described(where)}")
+            reasons.mark(~told, f"no label {where.label}")
+        reasons.mark(unfit, f"label {described(where)}")
     return reasons
 
 
@@ -151,54 +142,15 @@ def _or(values: object) -> str:
     return " or ".join(map(str, values)) if isinstance(values, tuple) else str(values)
 
 
-def read_column(pool: Pool, where: Where | Order, name: str) -> Column:
-    """A column of a label, joined by id.
-
-    Args:
-        pool: the records.
-        where: names the label. Where it keeps what is unlabelled, a source need not have it.
-        name: of the column.
+def fits(where: Where, values: pa.Array) -> np.ndarray:
+    """(values,) bool: whether a value fits; a null fits nothing but `is_not`.
 
     Raises:
-        UserError: the store has no such label, or the label no such column.
+        UserError: the values cannot be compared with those that were asked for.
     """
-    assert where.label is not None, "a label is named"
-    op, _, version = where.label.rpartition("@")
-    parts = []
-    for folder in pool.store.folders:
-        found = layout.labels(folder, op, int(version)).is_dir()
-        if not found and isinstance(where, Where) and where.unlabelled == "keep":
-            continue
-        table = _read(pool, folder, op, int(version))
-        if name not in table.column_names:
-            fix = did_you_mean(name, table.column_names)
-            raise UserError(Problem(f"label {where.label}", name, "is no column of it", fix))
-        parts.append(table.select(["id", name]))
-    if not parts:
-        return Column(pa.nulls(len(pool), pa.string()), np.zeros(len(pool), bool))
-    table = pa.concat_tables(parts)
-    places = pool.joined(table["id"])
-    return Column(one_piece(table[name].take(places)), np.asarray(pc.is_valid(places)))
-
-
-def _read(pool: Pool, folder: Path, op: str, version: int) -> pa.Table:
-    try:
-        return read_label(folder, op, version)
-    except UserError as error:
-        told = [replace(one, rule=f"{one.rule} ({pool.name})") for one in error.problems]
-        raise UserError(told) from None
-
-
-def fits(where: Where, column: Column) -> np.ndarray:
-    """(records,) bool: whether a record's value fits; a null fits nothing but `is_not`.
-
-    Raises:
-        UserError: the column's values cannot be compared with those that were asked for.
-    """
-    values = column.values
     if pa.types.is_list(values.type):
         owner = np.asarray(pc.list_parent_indices(values))
-        inner = fits(_positive(where), Column(values.flatten(), np.ones(0, bool)))
+        inner = fits(_positive(where), values.flatten())
         found = np.zeros(len(values), bool)
         found[owner[inner]] = True
         return ~found if where.is_not is not None else found

@@ -46,11 +46,12 @@ from pellucid.data.publishing.layout import (
     WITHHELD_REASON,
     read_publish,
 )
+from pellucid.schema.record import Record
 from pellucid.store import Dropped, StoreManifest, Writer, arrow, layout
 from pellucid.store.images import read_there
 from pellucid.store.labels import label_files
 from pellucid.store.manifest import ledger_hash, record_hash
-from pellucid.store.shards import Stored, find_images, read_shard, shard_names
+from pellucid.store.shards import ImageIndex, read_shard, shard_names
 
 _BATCH_ROWS = 2048
 _STATE = "key.json"
@@ -191,27 +192,29 @@ def _copy(source: Path, work: Path, allowed: Collection[str]) -> None:
     """The allowed records with their images and labels, and the ledger of all."""
     shards = shard_names(source)
     whole = _all_allowed(source, allowed)
-    progress = Progress("publishing", len(shards))
+    progress, images = Progress("publishing", len(shards)), ImageIndex([source])
     for number, shard in enumerate(shards):
         writer = Writer(work)
         if not writer.done(shard):
             dropped = list(_dropped(source, whole)) if number == 0 else []
-            _copy_shard(source, shard, writer, allowed, dropped)
+            _copy_shard(source, shard, writer, allowed, images, dropped)
         progress.at(number + 1, "shards")
     Writer(work).finish()
     _copy_labels(source, work)
 
 
 def _copy_shard(
-    source: Path, shard: str, writer: Writer, allowed: Collection[str], dropped: list[Dropped]
+    source: Path,
+    shard: str,
+    writer: Writer,
+    allowed: Collection[str],
+    images: ImageIndex,
+    dropped: list[Dropped],
 ) -> None:
     table = read_shard(source, shard)
     kept = _allowed_mask(table, allowed)
     records = arrow.from_table(table.filter(kept))
-    images = find_images(source, {ref.sha256 for record in records for ref in record.images})
-    for record in records:
-        for ref in record.images:
-            writer.keep(image_bytes(images, ref.sha256, record.id), images[ref.sha256].facts)
+    take_images(writer, records, images)
     left = table.filter(pc.invert(kept))
     for id, origin in zip(left["id"].to_pylist(), left["source"].to_pylist(), strict=True):
         reason = WITHHELD_REASON.format(licence=origin["licence"])
@@ -219,17 +222,19 @@ def _copy_shard(
     writer.shard(shard, records, dropped)
 
 
-def image_bytes(images: Mapping[str, Stored], sha256: str, id: str) -> bytes:
-    """The bytes of an image that a record shows, checked.
+def take_images(writer: Writer, records: Sequence[Record], images: ImageIndex) -> None:
+    """Take the images of a shard's records into the shard, each checked.
 
     Raises:
-        UserError: the store lacks the image, or its bytes are others.
+        UserError: a store lacks an image, or its bytes are others.
     """
-    data = read_there(images[sha256].place) if sha256 in images else b""
-    if hash_bytes(data) != sha256:
-        rule = f"is damaged or missing; record {id} shows it"
-        raise UserError(Problem("image", sha256, rule, "make the store again"))
-    return data
+    for id, sha256 in ((record.id, ref.sha256) for record in records for ref in record.images):
+        stored = images.get(sha256)
+        data = read_there(stored.place) if stored else b""
+        if stored is None or hash_bytes(data) != sha256:
+            rule = f"is damaged or missing; record {id} shows it"
+            raise UserError(Problem("image", sha256, rule, "make the store again"))
+        writer.keep(data, stored.facts)
 
 
 def _allowed_mask(table: pa.Table, allowed: Collection[str]) -> pa.ChunkedArray:

@@ -21,15 +21,15 @@ from pellucid.base.hashing import SHORT, hash_bytes, hash_file
 from pellucid.base.paths import clear, remove_tree, sole
 from pellucid.base.paths import publish as rename
 from pellucid.base.progress import Progress
-from pellucid.data.looking.query import Asker, ask
-from pellucid.data.publishing.layout import CARD, LEDGER, RECIPE, RECORD, WITHHELD, read_publish
-from pellucid.data.publishing.publish import being_written, image_bytes, left_out
+from pellucid.data.publishing.behind import Hashes, Local, key_of, withheld, withheld_ledger
+from pellucid.data.publishing.layout import CARD, RECIPE, read_publish
+from pellucid.data.publishing.publish import being_written, left_out, take_images
 from pellucid.schema.record import Record
 from pellucid.store import Dropped, Writer, arrow, layout
 from pellucid.store.images import read_there
 from pellucid.store.labels import label_files
 from pellucid.store.manifest import ledger_hash, record_hash
-from pellucid.store.shards import Stored, find_images, read_shard
+from pellucid.store.shards import ImageIndex, read_shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,26 +108,26 @@ def rebuild(folder: Path, local: Sequence[Path], target: Path) -> Rebuilt:
     facts = read_publish(folder)
     store.check(folder, *local)
     _refuse_damaged(folder, facts)
-    with ask(published=[folder], **({"local": local} if local else {})) as asker:
-        _prepare(asker, folder, bool(local))
-        found = list(_differences(asker, folder, local))
-        if found:
-            return Rebuilt(facts["original"]["hash"], "", 0, tuple(found))
-        work = target.with_name(f".{target.name}.rebuilding")
-        with boundary("rebuilding the store"), sole(work) as held:
-            if not held:
-                raise UserError(being_written(target))
-            if os.path.lexists(target):  # another process has made it since it was looked for
-                remove_tree(work)
-            if made := rebuilt_before(folder, target):
-                return made
-            clear(work)
-            _write(asker, folder, local, facts, work)
-            manifest = store.manifest(work)
-            if manifest.hash != facts["original"]["hash"]:
-                remove_tree(work)
-                raise UserError(_unlike(folder, facts, manifest.parts()))
-            rename(work, target)
+    with boundary("reading the stores"):
+        rows, images = Local(local), ImageIndex([folder, *local])
+        found = tuple(_differences(folder, local, facts, rows, images))
+    if found:
+        return Rebuilt(facts["original"]["hash"], "", 0, found)
+    work = target.with_name(f".{target.name}.rebuilding")
+    with boundary("rebuilding the store"), sole(work) as held:
+        if not held:
+            raise UserError(being_written(target))
+        if os.path.lexists(target):  # another process has made it since it was looked for
+            remove_tree(work)
+        if made := rebuilt_before(folder, target):
+            return made
+        clear(work)
+        _write(folder, local, facts, rows, images, work)
+        manifest = store.manifest(work)
+        if manifest.hash != facts["original"]["hash"]:
+            remove_tree(work)
+            raise UserError(_unlike(folder, facts, manifest.parts()))
+        rename(work, target)
     return Rebuilt(facts["original"]["hash"], manifest.hash, manifest.records.count, ())
 
 
@@ -158,44 +158,25 @@ def _unlike(folder: Path, facts: Mapping[str, Any], parts: Mapping[str, Any]) ->
     return Problem("folder", str(folder), rule, "publish it again with this version")
 
 
-def _prepare(asker: Asker, folder: Path, local: bool) -> None:
-    """Views: `withheld` rows, and `found`, where each of them lies locally (null where nowhere)."""
-    asker.view("behind", [folder / WITHHELD])
-    asker.do(f"CREATE VIEW withheld AS SELECT * FROM behind WHERE kind = '{RECORD}'")
-    asker.do("CREATE TEMP TABLE places (id VARCHAR, lies STRUCT(file VARCHAR, row BIGINT))")
-    if local:
-        asker.do(
-            "INSERT INTO places SELECT id, min({'file': filename, 'row': file_row_number}) "
-            "FROM local_records WHERE id IN (SELECT id FROM withheld) GROUP BY id ORDER BY id"
-        )
-    asker.do(
-        "CREATE TEMP TABLE found AS SELECT w.*, p.lies.file AS local_file, "
-        "p.lies.row AS local_row FROM withheld w LEFT JOIN places p USING (id) "
-        "ORDER BY shard, place"
-    )
-
-
-def _behind(asker: Asker, shard: str) -> list[dict[str, Any]]:
-    """What was withheld of a shard, in order, with the local file and row of each."""
-    return asker.rows("SELECT * FROM found WHERE shard = ? ORDER BY place", [shard])
-
-
-def _differences(asker: Asker, folder: Path, local: Sequence[Path]) -> Iterator[Difference]:
+def _differences(
+    folder: Path, local: Sequence[Path], facts: Mapping[str, Any], rows: Local, images: ImageIndex
+) -> Iterator[Difference]:
     """What of the withheld rows is not there as it was."""
-    progress, shards = Progress("comparing", len(read_publish(folder)["shards"])), 0
-    for shard in read_publish(folder)["shards"]:
-        rows = _behind(asker, shard)
-        table = _local_rows(rows)
+    progress = Progress("comparing", len(facts["shards"]))
+    for done, (_, behind) in enumerate(withheld(folder, facts["shards"]), 1):
+        table = rows.read([row["id"] for row in behind])
         there = dict(zip(table["id"].to_pylist(), table.to_pylist(), strict=True))
-        for row in rows:
+        for row in behind:
             if row["id"] in there:
                 yield from _compared(row, there[row["id"]])
             else:
-                yield _missing(asker, row, bool(local))
-        yield from _images_lost(rows, there, [folder, *local])
-        shards += 1
-        progress.at(shards, "shards")
-    yield from _ledger_lost(asker, local)
+                other = rows.other(row, folder)
+                hashes = "content_hash", row["content_hash"], other
+                yield Difference("record", _key(row), *hashes)
+        yield from _images_lost(behind, there, images)
+        progress.at(done, "shards")
+    if facts["untold"]:
+        yield from _ledger_lost(folder, local)
 
 
 def _compared(row: Mapping[str, Any], there: Mapping[str, Any]) -> Iterator[Difference]:
@@ -207,42 +188,30 @@ def _compared(row: Mapping[str, Any], there: Mapping[str, Any]) -> Iterator[Diff
         yield Difference("record", _key(row), "hash", row["hash"], whole)
 
 
-def _missing(asker: Asker, row: Mapping[str, Any], local: bool) -> Difference:
-    """A row that is nowhere under its id: is there another content under its source key?"""
-    got: list[dict[str, Any]] = []
-    if local:
-        got = asker.rows(
-            "SELECT content_hash FROM local_records WHERE source.dataset = ? AND source.config = ? "
-            "AND source.split = ? AND source.row = ? AND task = ? AND id NOT IN (SELECT id FROM "
-            "withheld) AND id NOT IN (SELECT id FROM published_records) "
-            "ORDER BY content_hash LIMIT 1",
-            [row[name] for name in ("dataset", "config", "split", "row", "task")],
-        )
-    other = got[0]["content_hash"] if got else ""
-    return Difference("record", _key(row), "content_hash", row["content_hash"], other)
-
-
 def _images_lost(
-    rows: Sequence[Mapping[str, Any]], there: Mapping[str, Any], folders: Sequence[Path]
+    rows: Sequence[Mapping[str, Any]], there: Mapping[str, Any], images: ImageIndex
 ) -> Iterator[Difference]:
     """Images of records that are there, whose bytes are not."""
     shown = {sha256: row for row in rows if row["id"] in there for sha256 in row["images"]}
-    images = _find(folders, set(shown))
     for sha256, row in shown.items():
-        data = read_there(images[sha256].place) if sha256 in images else b""
+        stored = images.get(sha256)
+        data = read_there(stored.place) if stored else b""
         if hash_bytes(data) != sha256:
             got = hash_bytes(data) if data else ""
             yield Difference("image", f"of {_key(row)}", "sha256", sha256, got)
 
 
-def _ledger_lost(asker: Asker, local: Sequence[Path]) -> Iterator[Difference]:
+def _ledger_lost(folder: Path, local: Sequence[Path]) -> Iterator[Difference]:
     """Input rows that became no record, and that no local ledger has as they were."""
-    have = {ledger_hash(row): row["row"] for row in _local_left_out(local)}
+    there = Hashes(ledger_hash(row) for row in _local_left_out(local))
+    lost = [row for row in withheld_ledger(folder) if row["hash"] not in there]
+    numbers = {row["row"] for row in lost}
+    told = (row for row in _local_left_out(local) if row["row"] in numbers)
+    have = {ledger_hash(row): row["row"] for row in told}
     other = {number: hash for hash, number in have.items()}
-    for row in asker.rows(f"SELECT * FROM behind WHERE kind = '{LEDGER}' ORDER BY row, hash"):
-        if row["hash"] not in have:
-            got = other.get(row["row"], "")
-            yield Difference("ledger", f"row {row['row']}", "hash", row["hash"], got)
+    for row in sorted(lost, key=lambda row: (row["row"], row["hash"])):
+        got = other.get(row["row"], "")
+        yield Difference("ledger", f"row {row['row']}", "hash", row["hash"], got)
 
 
 def _local_left_out(local: Sequence[Path]) -> Iterator[dict[str, Any]]:
@@ -251,50 +220,26 @@ def _local_left_out(local: Sequence[Path]) -> Iterator[dict[str, Any]]:
 
 
 def _key(row: Mapping[str, Any]) -> str:
-    parts = [row["dataset"], row["config"], row["split"], f"row {row['row']}", row["task"]]
-    return ", ".join(part for part in parts if part)
-
-
-def _find(folders: Sequence[Path], sha256s: set[str]) -> dict[str, Stored]:
-    """Images in the first folder that has them."""
-    found: dict[str, Stored] = {}
-    for folder in folders:
-        found |= find_images(folder, sha256s - set(found))
-    return found
-
-
-def _local_rows(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """Those of the withheld rows that lie somewhere, in their order."""
-    by_file: dict[str, list[int]] = {}
-    for row in rows:
-        if row["local_file"] is not None:
-            by_file.setdefault(row["local_file"], []).append(row["local_row"])
-    tables = [
-        arrow.read_table(Path(file)).take(pa.array(places, pa.int64()))
-        for file, places in sorted(by_file.items())
-    ]
-    table = pa.concat_tables([arrow.RECORDS.empty_table(), *tables])
-    order = {id: at for at, id in enumerate(table["id"].to_pylist())}
-    places = [order[row["id"]] for row in rows if row["id"] in order]
-    return table.take(pa.array(places, pa.int64()))
+    dataset, config, split, number, task = key_of(row)
+    return ", ".join(part for part in (dataset, config, split, f"row {number}", task) if part)
 
 
 def _write(
-    asker: Asker, folder: Path, local: Sequence[Path], facts: Mapping[str, Any], work: Path
+    folder: Path,
+    local: Sequence[Path],
+    facts: Mapping[str, Any],
+    rows: Local,
+    images: ImageIndex,
+    work: Path,
 ) -> None:
     """The whole store: every shard with its withheld rows back in their places."""
     progress = Progress("rebuilding", len(facts["shards"]))
-    for number, shard in enumerate(facts["shards"]):
-        rows = _behind(asker, shard)
-        records = _merged(
-            read_shard(folder, shard), _local_rows(rows), [row["place"] for row in rows]
-        )
-        images = _find([folder, *local], {ref.sha256 for one in records for ref in one.images})
+    for number, (shard, behind) in enumerate(withheld(folder, facts["shards"])):
+        told = rows.read([row["id"] for row in behind])
+        records = _merged(read_shard(folder, shard), told, [row["place"] for row in behind])
         writer = Writer(work)
-        for record in records:
-            for ref in record.images:
-                writer.keep(image_bytes(images, ref.sha256, record.id), images[ref.sha256].facts)
-        dropped = list(_dropped(asker, folder, local, facts)) if number == 0 else []
+        take_images(writer, records, images)
+        dropped = list(_dropped(folder, local, facts)) if number == 0 else []
         writer.shard(shard, records, dropped)
         progress.at(number + 1, "shards")
     Writer(work).finish()
@@ -311,19 +256,17 @@ def _merged(published: pa.Table, withheld: pa.Table, places: Sequence[int]) -> l
     return records
 
 
-def _dropped(
-    asker: Asker, folder: Path, local: Sequence[Path], facts: Mapping[str, Any]
-) -> Iterator[Dropped]:
-    """The input rows that became no record, as the whole store told them."""
+def _dropped(folder: Path, local: Sequence[Path], facts: Mapping[str, Any]) -> Iterator[Dropped]:
+    """The input rows that became no record, as the whole store told them.
+
+    Where records are withheld and no row of the ledger is, the whole store left nothing out.
+    """
     if facts["untold"]:
-        sql = f"SELECT hash FROM behind WHERE kind = '{LEDGER}' ORDER BY row, hash"
-        wanted = Counter(row["hash"] for row in asker.rows(sql))
+        wanted = Counter(row["hash"] for row in withheld_ledger(folder))
         for row in _local_left_out(local):
             if wanted[ledger_hash(row)] > 0:
                 wanted[ledger_hash(row)] -= 1
                 yield Dropped(row["row"], row["key"], row["reason"])
-        return
-    behind = {row["id"] for row in asker.rows("SELECT id FROM withheld ORDER BY id")}
-    for row in left_out(folder):
-        if row["key"] not in behind:
+    elif not facts["withheld"]:
+        for row in left_out(folder):
             yield Dropped(row["row"], row["key"], row["reason"])

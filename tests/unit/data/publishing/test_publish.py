@@ -274,3 +274,16 @@ def test_any_split_of_licences_comes_back(
         found = rebuild(done.folder, [original], root / "again")
         assert found.got == done.original == store.manifest(original).hash
         assert tree(root / "again") == tree(original)
+
+
+def test_who_has_another_copy_first_is_asked_by_file_name(whole: Path, tmp_path: Path) -> None:
+    """Of two copies of a row the one in the file that sorts first counts, in any order given."""
+    done = publish("own", whole, tmp_path / "public", ["MIT", "CC0-1.0"])
+    fair = import_rows(tmp_path / "rows/rows.json", tmp_path / "a")
+    told = [{**row, "note": "kept in the original"} for row in rows()]
+    other = import_rows(write_rows(tmp_path / "noted", told), tmp_path / "b")
+    for given_ in ([fair, other], [other, fair]):
+        assert rebuild(done.folder, given_, tmp_path / f"again-{given_[0].name}").differences == ()
+    fair.rename(tmp_path / "c")
+    found = rebuild(done.folder, [tmp_path / "c", other], tmp_path / "never").differences
+    assert {(one.what, one.hash) for one in found} == {("record", "raw_hash")}
