@@ -66,10 +66,18 @@ SIZES = {
     },
 }  # fmt: skip
 RATES = {"vision": 1e-4, "projector": 1e-4, "decoder": 1e-4}
-STAGE = Stage(
-    name="whole", mix="m", modules=Modules(**RATES), batch_records=BATCH,
-    pack=Pack(max_tokens=2048, max_patches=8192), max_steps=10_000,
-)  # fmt: skip
+PACKS = 2048, 4096, 8192
+"""Tokens of a pack; the first is the one that the ratios beside each peer are of."""
+
+
+def stage_of(tokens: int) -> Stage:
+    """Steps of sixteen records, in packs of so many tokens and four times as many patches."""
+    return Stage(
+        name="whole", mix="m", modules=Modules(**RATES), batch_records=BATCH,
+        pack=Pack(max_tokens=tokens, max_patches=4 * tokens), max_steps=10_000,
+    )  # fmt: skip
+
+
 PEERS = (
     ("trainer", 1, ""), ("trainer", 4, ""), ("trainer", 4, "by length"), ("trainer", 8, ""),
     ("trl", 4, ""), ("trl", 8, ""), ("trl", 8, "by length"), ("trl", 8, "as it comes"),
@@ -135,7 +143,7 @@ def hand_over(folder: Path, rows: list[MixRow]) -> tuple[float, float, int]:
         works.append((length, float(one.supervised.sum()), seen, length**2 / 2, float(seen) ** 2))
     np.savez(folder / "examples.npz", image=loaded.renderer.image_id, **arrays)
     total = [float(sum(column)) for column in zip(*works, strict=True)]
-    flops = cost.flops(loaded.model, STAGE, cost.Work(*total))
+    flops = cost.flops(loaded.model, stage_of(PACKS[0]), cost.Work(*total))
     lengths = [work[0] for work in works]
     return flops / total[0], statistics.mean(lengths), max(lengths)
 
@@ -152,21 +160,22 @@ def gflops(dtype: str) -> float:
     return 2 * 2048 * 768 * 1024 / best / 1e9
 
 
-def ours(folder: Path, dtype: str) -> tuple[float, int]:
+def ours(folder: Path, dtype: str, tokens: int) -> tuple[float, int]:
     """Tokens a second and bytes grown by, in a process of its own."""
+    words = [sys.executable, __file__, "--ours", str(folder), "--dtype", dtype]
     done = subprocess.run(
-        [sys.executable, __file__, "--ours", str(folder), "--dtype", dtype], text=True,
-        capture_output=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "2"},
+        [*words, "--pack", str(tokens)], text=True, capture_output=True, check=True,
+        env={**os.environ, "OMP_NUM_THREADS": "2"},
     )  # fmt: skip
     told = json.loads(done.stdout.splitlines()[-1])
     return told["tokens_per_s"], told["bytes"]
 
 
-def run_ours(folder: Path, dtype: str) -> None:
+def run_ours(folder: Path, dtype: str, tokens: int) -> None:
     """The first steps of a stage."""
     held = store.open(folder / "data")
     rows = [MixRow(id_, 1, "as_is") for id_ in json.loads((folder / "rows.json").read_text())]
-    found = trial(STAGE, rows, held, folder / "model", 0, "cpu", dtype)
+    found = trial(stage_of(tokens), rows, held, folder / "model", 0, "cpu", dtype)
     print(json.dumps({"tokens_per_s": 1 / found.seconds_per_token, "bytes": found.bytes}))
 
 
@@ -207,9 +216,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--ours", help=argparse.SUPPRESS)
+    parser.add_argument("--pack", type=int, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.ours:
-        run_ours(Path(asked.ours), asked.dtype)
+        run_ours(Path(asked.ours), asked.dtype, asked.pack)
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -223,9 +233,11 @@ def main() -> None:
         per_token, mean, longest = hand_over(folder, rows)
         print(f"{len(rows)} records of {mean:.0f} tokens in the mean, {longest} at most")
         found: dict[tuple[str, int, str], list[tuple[float, int]]] = {}
-        own: list[tuple[float, int]] = []
+        packed: dict[int, list[tuple[float, int]]] = {tokens: [] for tokens in PACKS}
+        own = packed[PACKS[0]]
         for _ in range(asked.repeats):
-            own.append(ours(folder, asked.dtype))
+            for tokens, took in packed.items():
+                took.append(ours(folder, asked.dtype, tokens))
             for setting in PEERS:
                 told = peer(python, folder, asked.dtype, *setting)
                 print(f"  {setting}: {told}, ours {own[-1]}", file=sys.stderr, flush=True)
@@ -245,7 +257,8 @@ def main() -> None:
             share = median * per_token / peak / 1e9
             print(f"{title:38}{median:9,.0f}{spread:>13}{grown:6,.0f} MB{share:8.2f}")
 
-        line("ours, packs of 2,048", own)
+        for tokens, took in packed.items():
+            line(f"ours, packs of {tokens:,}", took)
         for (who, batch, how), told in found.items():
             line(f"{who}, micro-batches of {batch}" + (f", {how}" if how else ""), told)
         print(f"peak {peak:.0f} GFLOP/s; ours {rate:,.0f} useful tokens a second")
