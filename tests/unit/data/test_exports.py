@@ -132,7 +132,8 @@ def said(record: Record) -> tuple[Any, ...]:
 
 
 def back(kind: str, path: Path, folder: Path) -> Store:
-    options = FORMATS[kind].options(path=str(path), dataset="set", licence="CC0-1.0")
+    options: Any = FORMATS[kind].options  # each has its own kind
+    options = options(path=str(path), dataset="set", licence="CC0-1.0")
     build_source("back", options, 0, folder)
     return store.open(folder)
 

@@ -26,8 +26,8 @@ def compared(shape, causal, scale, cells, dtype):
     ]
     mine = [part.clone().requires_grad_() for part in drawn[:3]]
     exact = [part.double().requires_grad_() for part in drawn[:3]]
-    found = blocked_attention(*mine, causal, scale, cells)
-    wanted = by_definition(*exact, causal, scale)
+    found = blocked_attention(*mine, causal=causal, scale=scale, cells=cells)
+    wanted = by_definition(*exact, causal=causal, scale=scale)
     found.backward(drawn[3])
     wanted.backward(drawn[3].double())
     pairs = [
@@ -55,9 +55,9 @@ def test_bfloat16_is_right_to_its_precision(causal):
 
 def test_autocast_around_it_changes_nothing():
     parts = [torch.randn(2, 2, 40, 8).bfloat16(), *torch.randn(2, 2, 40, 8).bfloat16()]
-    plain = blocked_attention(*parts, True, 0.3)
+    plain = blocked_attention(*parts, causal=True, scale=0.3)
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(blocked_attention(*parts, True, 0.3), plain)
+        assert torch.equal(blocked_attention(*parts, causal=True, scale=0.3), plain)
 
 
 def test_what_is_kept_for_the_backward_pass_does_not_grow_with_the_square():
@@ -69,5 +69,5 @@ def test_what_is_kept_for_the_backward_pass_does_not_grow_with_the_square():
 
     parts = [torch.randn(1, 1, 700, 4).requires_grad_(), *torch.randn(2, 1, 700, 4)]
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        blocked_attention(*parts, True, 0.5)
+        blocked_attention(*parts, causal=True, scale=0.5)
     assert sum(kept) == 3 * 700 * 4

@@ -90,7 +90,7 @@ def test_bf16_training_is_attention_by_its_definition_and_so_are_its_gradients(c
     given = [torch.randn(total, heads, 8, generator=generator) for heads in (4, kv_heads, kv_heads)]
     upper = torch.randn(total, 4, 8, generator=generator)
     exact = [part.double().requires_grad_() for part in given]
-    wanted = _by_definition(*exact, lengths, causal)
+    wanted = _by_definition(exact[0], exact[1], exact[2], lengths, causal)
     (wanted * upper).sum().backward()
     rough = [part.clone().requires_grad_() for part in given]
     with torch.autocast("cpu", torch.bfloat16):

@@ -75,7 +75,8 @@ def test_as_a_program_it_prints_its_address_and_ends_when_asked(
 
     from pellucid.model import checkpoint
 
-    checkpoint.save(*trained, tmp_path / "model")
+    model, renderer = trained
+    checkpoint.save(model, renderer, tmp_path / "model")
     command = [sys.executable, "-c", textwrap.dedent(PROGRAM), str(tmp_path / "model")]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -97,7 +98,7 @@ def dtype(name: str) -> str:
     return "bfloat16" if name == ROUGH else "float32"
 
 
-def interrupted(*given) -> None:
+def interrupted(*given: Any) -> None:
     """Five steps of one process, and their checkpoint."""
     real = Stepper.step
 
@@ -109,7 +110,7 @@ def interrupted(*given) -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Stepper, "step", step)
-        train_stage(*given, 3, "cpu", "float32")
+        train_stage(*given, seed=3, device="cpu", dtype="float32")
     signal.signal(signal.SIGINT, before)
 
 

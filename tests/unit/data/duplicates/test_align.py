@@ -21,8 +21,10 @@ def left(a: Image.Image, b: Image.Image) -> list[align.Frame]:
     """Frames that pass the sieve."""
     frames = [align.WHOLE, align.guess(keypoints(a), keypoints(b))]
     starts = np.array([frame for frame in frames if frame])
-    small = [np.repeat(sieve.small(picture)[None], len(starts), axis=0) for picture in (a, b)]
-    alive, found = sieve.sieved(*small, starts, align.RULE.overlap, align.RULE.cut)
+    first, second = (
+        np.repeat(sieve.small(picture)[None], len(starts), axis=0) for picture in (a, b)
+    )
+    alive, found = sieve.sieved(first, second, starts, align.RULE.overlap, align.RULE.cut)
     return [align.Frame(*frame) for frame in found[alive].tolist()]
 
 

@@ -48,6 +48,6 @@ def test_counts_add_up() -> None:
 
 def test_a_copy_that_looks_like_two_pages_joins_the_one_it_is_most_like() -> None:
     """0 and 2 are two pages, 1 is a small copy of 0 that passes for 2 as well."""
-    pairs = np.array([[0, 1], [1, 2], [0, 2]]).T
-    assert agreed(3, *pairs, np.array([True, True, False])).tolist() == [0, 0, 2]
-    assert agreed(3, *pairs, np.array([True, True, True])).tolist() == [0, 0, 0]
+    first, second = np.array([[0, 1], [1, 2], [0, 2]]).T
+    assert agreed(3, first, second, np.array([True, True, False])).tolist() == [0, 0, 2]
+    assert agreed(3, first, second, np.array([True, True, True])).tolist() == [0, 0, 0]
