@@ -63,7 +63,7 @@ def layout(lengths: Sequence[int], waste: float, device: torch.device, multiple:
     return _layout(tuple(lengths), waste, device, multiple)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)
 def by_head(plan: Layout, heads: int) -> Heads:
     """A layout for every head of every token.
 

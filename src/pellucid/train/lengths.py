@@ -98,7 +98,8 @@ class Lengths:
 
     def examples_of(self, row: int) -> range:
         """The examples of a row."""
-        first, after = np.searchsorted(self.row, (row, row + 1))
+        wanted = np.array((row, row + 1), self.row.dtype)  # of another type, all rows were copied
+        first, after = np.searchsorted(self.row, wanted)
         return range(int(first), int(after))
 
 
