@@ -1,6 +1,6 @@
 """Softmax attention in blocks of bounded memory, for bfloat16 training on a CPU.
 
-The fused kernel of PyTorch's CPU build takes twice as long, its backward pass above all
+The fused kernel of PyTorch's CPU build takes 1.3 to 2.5 times as long, and more for short windows
 (`benchmarks/attention.py`). Here each block of scores is made by a product into memory that is used
 again and again, turned into weights, and used; none is kept, so the backward pass makes it anew.
 Queries that share keys stand below each other, and a causal block reads no key behind its last
