@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float64
 from torch import nn
 
 from pellucid.model.vlm import PellucidForConditionalGeneration
@@ -132,6 +133,20 @@ def flops(
             total += 2 * sizes.head * work.supervised * (1 + reached + whole)
         below = reached
     return float(total)
+
+
+def operations(
+    model: PellucidForConditionalGeneration,
+    stage: Stage,
+    tokens: np.ndarray,
+    supervised: np.ndarray,
+    patches: np.ndarray,
+) -> Float64[np.ndarray, " n"]:
+    """Floating-point operations of each of n examples alone, as `flops` counts them."""
+    per = np.array([flops(model, stage, Work(*one)) for one in np.eye(5)])
+    counts = np.stack([tokens, supervised, patches]).astype(np.float64)
+    found: np.ndarray = per @ np.stack([*counts, counts[0] ** 2 / 2, counts[2] ** 2])
+    return found
 
 
 def _adapters(model: PellucidForConditionalGeneration, stage: Stage) -> dict[str, int]:

@@ -8,15 +8,17 @@ nor its gradient.
 import math
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple, NoReturn, final
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pellucid.base.errors import Problem, UserError
 from pellucid.recipe.train import Stage
 from pellucid.train.batch import Batch, collate
-from pellucid.train.cost import Work
+from pellucid.train.cost import Work, operations
 from pellucid.train.deal import turns
 from pellucid.train.features import Features
 from pellucid.train.feed import Feed
@@ -26,6 +28,7 @@ from pellucid.train.optim import Norms, Optimizers
 from pellucid.train.pack import Pack, occupancy
 from pellucid.train.plan import Step
 from pellucid.train.ranks import ALONE, Ranks
+from pellucid.train.replica import Pair, halves
 from pellucid.train.reproducer import Reproducer
 from pellucid.train.schedule import factor
 from pellucid.train.shard import release
@@ -79,6 +82,11 @@ class Stepper:
         self.device, self._ranks = device, ranks
         self._choices, self._features = choices, features
         self._opens = np.diff(lengths.row, prepend=-1) > 0  # first example of its record
+        self._pair: Pair | None = None
+        if device == "cpu" and optimizers.sharding != "weights":
+            self._pair = Pair(objective)
+            each = (lengths.tokens, lengths.supervised, lengths.patches)
+            self._operations = operations(objective.model, stage, *each)
 
     def step(self, number: int, step: Step) -> Outcome:
         """Do step `number` (from 0).
@@ -106,17 +114,24 @@ class Stepper:
         waited, (rank, size) = 0.0, (self._ranks.rank, self._ranks.size)
         together = self._optimizers.sharding == "weights"
         for turn in turns(step.packs, self._lengths.patches, rank, size, together):
-            began = time.perf_counter()
-            batch = self._batch(turn.pack)
-            waited += time.perf_counter() - began
-            found = sums(self.objective(batch, turn.blank), batch, self._choices)
-            loss = found.loss / targets if turn.counts else 0.0 * found.loss
-            if loss.requires_grad:  # text alone does not reach a projector or tower
-                loss.backward()
-            if turn.counts:
-                by_example[:, turn.start : turn.start + len(turn.pack)] = torch.stack(
-                    list(found[1:])
-                )
+            parts = [list(range(len(turn.pack)))]
+            if self._pair:
+                parts = halves(self._operations[list(turn.pack)])
+            for which, part in enumerate(parts):
+                began = time.perf_counter()
+                batch = self._batch(tuple(turn.pack[place] for place in part))
+                waited += time.perf_counter() - began
+                told = by_example if turn.counts else None
+                columns = [turn.start + place for place in part]
+                one = partial(self._pass, batch, turn.blank, targets, told, columns)
+                if self._pair and len(parts) > 1:
+                    self._pair.half(which, one)
+                elif self._pair:
+                    self._pair.whole(one)
+                else:
+                    one(self.objective)
+        if self._pair:
+            self._pair.add_gradients()
         self._ranks.add([by_example])
         self._optimizers.sum_gradients()
         norms = self._optimizers.clip(self._stage.clip_norm)
@@ -124,6 +139,26 @@ class Stepper:
         finite = math.isfinite(log["loss"]) and math.isfinite(norms.total)
         means = by_example[0].numpy() / self._lengths.supervised[members]
         return Gradient(log, tuple(means.tolist()), waited, finite)
+
+    def _pass(
+        self,
+        batch: Batch,
+        blank: bool,
+        targets: int,
+        told: Tensor | None,
+        columns: list[int],
+        objective: Objective,
+    ) -> None:
+        """Forward and backward of one batch; what its examples lost goes to `told`.
+
+        A batch with nobody to tell counts nothing.
+        """
+        found = sums(objective(batch, blank), batch, self._choices)
+        loss = 0.0 * found.loss if told is None else found.loss / targets
+        if loss.requires_grad:  # text alone does not reach a projector or tower
+            loss.backward()
+        if told is not None:
+            told[:, columns] = torch.stack(list(found[1:])).to(told)
 
     def _work(self, members: np.ndarray) -> Work:
         found = self._lengths

@@ -85,7 +85,7 @@ def test_its_mix_must_be_there() -> None:
 def test_a_stage_may_end_with_its_best_reading(world, stage, held, tmp_path, capsys) -> None:
     """Trained into the ground, by rates that a tiny mix does not survive."""
     told = {
-        "modules": Modules(vision=0.2, projector=0.2, decoder=0.2), "epochs": 3,
+        "modules": Modules(vision=1.0, projector=1.0, decoder=1.0), "epochs": 3,
         "schedule": Schedule(kind="constant", warmup_share=0.0),
     }  # fmt: skip
     logs = {}
