@@ -14,7 +14,7 @@ from pellucid.data.questions import vocabulary as words
 from pellucid.data.questions.lexicon import lemmas, related
 from pellucid.data.questions.wording import Unit, Wording
 
-VERSION = 2
+VERSION = 3
 """Of the rule and its lists of words; in the key of what is made with it."""
 BOTH = 0.3
 """Most that the side which says less may say alone; of long questions this share of ten things."""
@@ -61,7 +61,7 @@ def compare(one: Wording, other: Wording) -> Likeness:
     share = both / (both + mine + yours) if both else 0.0
     if _exclude(one.units, other.units):
         return Likeness(False, share, common, True)
-    kinds = {unit.word for unit in left}, {unit.word for unit in right}
+    kinds = _named(left), _named(right)
     if any("@time" in a and "@place" in b for a, b in (kinds, kinds[::-1])):
         return Likeness(False, share, common)
     deciding = {unit.word for unit in (*left, *right) if unit.decides}
@@ -136,6 +136,8 @@ def _near(one: str, other: str) -> bool:
             return True
         if b == "@place" and a[0] not in ">@" and lemmas(a) & words.PLACES:
             return True
+        if b == "@time" and a in words.TIMES:
+            return True
         if b == "@howmuch" and a in ("price", ">sum", "@howmany"):
             return True
     if one[0] in ">@" or other[0] in ">@":
@@ -154,8 +156,14 @@ def _one_stem(one: str, other: str) -> bool:
 
 def _exclude(one: Sequence[Unit], other: Sequence[Unit]) -> bool:
     """Whether each names another of things that exclude one another: when, where; sits, stands."""
-    mine, yours = ({unit.word for unit in units} for units in (one, other))
+    mine, yours = _named(one), _named(other)
     return any(mine & some and yours & some and not mine & yours & some for some in words.EXCLUSIVE)
+
+
+def _named(units: Sequence[Unit]) -> set[str]:
+    """Words of some units; a year is a time too."""
+    found = {unit.word for unit in units}
+    return found | {"@time"} if found & words.TIMES else found
 
 
 def _exchanged(

@@ -20,7 +20,16 @@ PHRASES = tuple(
             r"|\buntil (?:when|(?:what|which) (?:date|day))\b", " deadline ",
         ),
         (r"\b(do|does|did)\b(.*)\bmean\b", r"\1\2 represent "), (r"\bmeaning of\b", " represent "),
+        (r"\bmeant by\b", " represent "), (r"\bmeant\b", " intended "),
+        (r"\bmiddle value\b", " median "),
         (r"\b(when|year|month|date)\b(.*\b(?:do|does|did)\b[^,]*)(?<!the )\bfirst\b", r"\1\2"),
+        (  # who chases the dog, and whom the dog chases
+            r"^((?:\w+ ){1,3}(?:is|are|was|were) \w+ing (?:the|an?|his|her|their) )",
+            r"\1 doerword ",
+        ), (
+            r"^((?:\w+ ){1,3}(?:is|are|was|were) (?:the|an?|his|her|their) (?:\w+ )+"
+            r"(?!doing)\w+ing\W*)$", r"\1 doneword ",
+        ),
         (r"\b(?:is|are|was|were)\b([^,]*)(?<!the )\bfollowing\b", r"\1 behind "),
         (
             r"\b(?:which|what) (?:company|firm|manufacturer|maker)"
@@ -30,13 +39,6 @@ PHRASES = tuple(
         (r"\bthe name (?=(?:of|on|in)\b)", " nameword "), (r"\bnumber\b", " numberword "),
         (r"\bfrom (?=(?:which|what|whom)\b)|\bfrom(?=\?|$)", " fromword "),
         (r"\bto (?=(?:which|what|whom)\b)|\bto(?=\?|$)", " toword "),
-        (  # who chases the dog, and whom the dog chases
-            r"^((?:\w+ ){1,3}(?:is|are|was|were) \w+ing (?:the|an?|his|her|their) )",
-            r"\1 doerword ",
-        ), (
-            r"^((?:\w+ ){1,3}(?:is|are|was|were) (?:the|an?|his|her|their) (?:\w+ )+"
-            r"(?!doing)\w+ing\W*)$", r"\1 doneword ",
-        ),
         (r"\be-mail", "email"), (r"\bworks? out\b", " "), (r"\bworked out\b", " "),
         (r"\b(stand|stands|stood) for\b", " represent "), (r"\bon foot\b", " walk "),
         (r"\bnext to\b", " beside "), (r"\bclose to\b", " beside "),
@@ -125,12 +127,14 @@ _CONCEPTS = {
     ">behind": "behind", ">front": "front", ">beside": "beside next alongside near",
     ">up": "increase grow growth", ">down": "decrease decline shrink reduction",
     ">than": "than", ">not": "not no never without except",
-    "@time": "when date day year month time hour moment",
+    "@time": "when time moment", "@day": "day date", "@month": "month", "@year": "year",
+    "@hour": "hour",
     "@place": "where place location located site spot", "@topic": "about topic subject theme",
     "@howmuch": "howmuch", "@howmany": "howmany quantity", "@number": "numberword",
     "@name": "nameword", "@who": "who whom whose", "@why": "why",
-    "@all": "all every everybody everyone", "@any": "any anyone anybody",
-    "@sit": "sitting seated", "@stand": "standing", "@lie": "lying", "@kneel": "kneeling",
+    "@all": "all every everybody everyone", "@any": "any anyone anybody some someone somebody",
+    "@sit": "sitting seated sit sits sat", "@stand": "standing stand stands stood",
+    "@lie": "lying", "@kneel": "kneeling",
     "@from": "fromword", "@to": "toword", "@doer": "doerword", "@done": "doneword",
     "@each": "unit single", "@whole": "whole entire", "@milligram": "milligram mg",
     "@gram": "gram", "@kilogram": "kilogram kg", "@metre": "metre meter",
@@ -183,17 +187,22 @@ HOLDS = {
 """Words for many things, which WordNet has several steps above these."""
 SILENT = _words("@from @to @doer @done @number @name @who @why @all @any @sit @stand @lie @kneel")
 """What says nothing where both have it, and contradicts where they differ."""
+TIMES = _words("@day @month @year @hour")
+"""What may answer "when"."""
 EXCLUSIVE = tuple(
     frozenset(some.split())
     for some in (
         "@number @time @place @name @why", "@number @howmany", "@who @number @time @place @howmany",
-        "@place @howmany", "@all @any", "@from @to", "@doer @done", "@sit @stand @lie @kneel",
+        "@place @howmany", "@day @month @year @hour", "@all @any", "@from @to", "@doer @done",
+        "@sit @stand @lie @kneel",
         "@each @whole >sum >mean", "@milligram @gram @kilogram @pound", "@metre @kilometre @mile",
         "@dollar @euro @pound",
     )
 )  # fmt: skip
 """Two questions that name different ones of a row, and none in common, are two."""
-BESIDES = frozenset({(">behind", ">after"), (">front", ">before")})
+BESIDES = frozenset(
+    {(">behind", ">after"), (">front", ">before"), (">right", ">last"), (">left", ">first")}
+)
 """Of a place and of an order."""
 MAY_LACK = frozenset({">sum", ">percent", ">than"})
 """What one of two questions may leave unsaid."""

@@ -27,6 +27,9 @@ SAME = [
     ("When did profits fall?", "When did profits drop?"),
     ("What vehicle is beside the shed?", "Which tractor is beside the shed?"),
     ("Count the students who passed.", "How many students passed?"),
+    ("In which month was it sold?", "When was it sold?"),
+    ("What is the mean of the two bars on the left?", "What is the mean of the first two bars?"),
+    ("What is meant by the red line?", "What does the red line stand for?"),
 ]
 OTHER = [
     ("What was the price of wheat in 1987?", "What was the price of barley in 1987?"),
@@ -50,6 +53,12 @@ OTHER = [
     ("Which bank is it paid to?", "Which bank is it paid from?"),
     ("When did cars overtake trains?", "When did trains overtake cars?"),
     ("How many grams are in the bag?", "How many kilograms are in the bag?"),
+    ("What tram is following the van?", "What tram is the van following?"),
+    ("How many guests sit at the bar?", "How many guests stand at the bar?"),
+    ("Are all the doors open?", "Are some of the doors open?"),
+    ("What is the rent per month?", "What is the rent per year?"),
+    ("In which year was it sold?", "In which month was it sold?"),
+    ("What year did it open?", "Where did it open?"),
 ]
 
 
@@ -79,6 +88,7 @@ def test_numbers_and_degrees_contradict_and_unknown_words_do_not() -> None:
         ("Is the lamp lit or not?", "Is the lamp lit?"),
         ("What is the price per ton?", "What is the price of a ton?"),
         ("Which sum is due, and who owes it?", "Which number is due?"),
+        ("Who is the parcel meant for?", "Who is the parcel for?"),
     ],
 )
 def test_words_that_only_look_as_if_they_decide_do_not_contradict(one: str, other: str) -> None:
