@@ -30,7 +30,7 @@ from pellucid.prompt.render import Renderer
 from pellucid.recipe.train import Stage
 from pellucid.store import MixRow, Store
 from pellucid.store.arrow import LONG_GROUP_ROWS, batches, opened, write_tables
-from pellucid.store.lengths import lengths_of
+from pellucid.store.lengths import Index
 from pellucid.store.mixes import MixMode
 from pellucid.train.columns import Coded, Ids
 
@@ -219,10 +219,11 @@ def _known(
 ) -> Iterator[dict[str, Any]]:
     """What the length index says of every row."""
     items = iter(mix)
-    while ids := [item.id for item in islice(items, _AT_ONCE)]:
-        found = lengths_of(stores, ids, renderer.hash, lambda one: measure(one, renderer), keep)
-        for start in range(0, len(ids), _BATCH_ROWS):
-            yield from found.slice(start, _BATCH_ROWS).to_pylist()
+    with Index(stores, renderer.hash, lambda one: measure(one, renderer), keep) as index:
+        while ids := [item.id for item in islice(items, _AT_ONCE)]:
+            found = index.rows(ids)
+            for start in range(0, len(ids), _BATCH_ROWS):
+                yield from found.slice(start, _BATCH_ROWS).to_pylist()
 
 
 def _looked_up(number: int, item: MixRow, told: Mapping[str, Any]) -> list[dict[str, Any]]:
