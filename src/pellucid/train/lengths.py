@@ -210,8 +210,13 @@ def _measure(
             yield pa.Table.from_pylist(rows, schema=_SCHEMA)
             rows.clear()
     yield pa.Table.from_pylist(rows, schema=_SCHEMA)
-    for name, lines in ((DROPPED, dropped), (SHRUNK, shrunk))[: 2 if shrinks else 1]:
-        write_text(folder / name, "".join(lines))
+    # An index vouches for the files beside it, so an older one goes before they change.
+    (folder / FILE).unlink(missing_ok=True)
+    write_text(folder / DROPPED, "".join(dropped))
+    if shrinks:
+        write_text(folder / SHRUNK, "".join(shrunk))
+    else:
+        (folder / SHRUNK).unlink(missing_ok=True)
 
 
 def _known(
