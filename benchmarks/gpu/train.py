@@ -178,7 +178,7 @@ def measure(name: str, device: str, steps: int) -> dict[str, Any]:
     model, dealt = model_of(shape, device), packs(shape)
     works = [work_of(one) for one in dealt]
     fullest = max(works, key=lambda work: work.tokens)
-    said = cost.memory(model, stage, fullest, "bfloat16", recompute=True)
+    said = cost.memory(model, stage, fullest, "bfloat16", torch_device.type, recompute=True)
     flops = sum(cost.flops(model, stage, work) for work in works)
     blind = sum(
         cost.flops(model, stage, cost.Work(w.tokens, w.supervised, 0.0, w.token_pairs, 0.0))

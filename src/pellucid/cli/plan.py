@@ -52,7 +52,8 @@ def plan(
     from pellucid.recipe import load
 
     device = device_named(on) if on else None
-    found = preview(load(recipe, set_ or ()), home, devices, measure)
+    where = "cuda" if device else None  # all that `--on` knows are GPUs
+    found = preview(load(recipe, set_ or ()), home, devices, measure, where)
     if json_:
         stages = [{**one.as_dict(), "on": _on(one, devices, device, on)} for one in found.stages]
         jobs = [row._asdict() for row in found.jobs]

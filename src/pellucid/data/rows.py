@@ -305,18 +305,18 @@ def examined(
 
     def some() -> list[tuple[str, Examined | RowFault]]:
         """Those that no other thread has taken: the interpreter gives each name out once."""
-        return [(name, look(name)) for name in names]
+        try:
+            return [(name, look(name)) for name in names]
+        finally:
+            for _ in names:  # none is left, but where this was stopped: then all stop
+                pass
 
     others = min(threads, len(wanted)) - 1
     if others < 1:
         return dict(some())
     with ThreadPoolExecutor(others) as pool:
         waiting = [pool.submit(some) for _ in range(others)]
-        try:
-            found = dict(some())
-        finally:
-            for _ in names:  # none is left, but where this was stopped: then all stop
-                pass
+        found = dict(some())
         for one in waiting:
             found.update(one.result())
     return {name: found[name] for name in wanted}

@@ -159,7 +159,7 @@ def missing_rows(recipe: Recipe) -> dict[str, str]:
 
 
 def estimates(
-    recipe: Recipe, artifacts: Mapping[str, Artifact], dtype: str, devices: int
+    recipe: Recipe, artifacts: Mapping[str, Artifact], dtype: str, device: str, devices: int
 ) -> list[Estimate]:
     """What every stage takes.
 
@@ -167,6 +167,7 @@ def estimates(
         recipe: whose stages.
         artifacts: of jobs that are done, by name.
         dtype: "float32" or "bfloat16".
+        device: what trains, "cpu" or "cuda".
         devices: how many train together.
 
     Raises:
@@ -176,7 +177,7 @@ def estimates(
         return []
     model, renderer = _model(recipe.model, artifacts)
     return [
-        _estimate(recipe, stage, artifacts, model, renderer, dtype, devices)
+        _estimate(recipe, stage, artifacts, model, renderer, dtype, device, devices)
         for stage in recipe.train.stages
     ]
 
@@ -188,6 +189,7 @@ def _estimate(
     model: "PellucidForConditionalGeneration | None",
     renderer: "Renderer | None",
     dtype: str,
+    device: str,
     devices: int,
 ) -> Estimate:
     from pellucid.train import cost
@@ -205,7 +207,7 @@ def _estimate(
         fullest = counts.fullest or _bound(stage, model)
         for sharding in get_args(Sharding):
             found = cost.memory(
-                model, stage, fullest, dtype, sharding, devices, recipe.train.recompute
+                model, stage, fullest, dtype, device, sharding, devices, recipe.train.recompute
             )
             memory[sharding] = {**asdict(found), "total": found.total}
         if counts.tokens is not None:

@@ -36,7 +36,9 @@ class Preview(NamedTuple):
     and the first weights are there."""
 
 
-def preview(recipe: Recipe, home: Path, devices: int = 1, measure: bool = False) -> Preview:
+def preview(
+    recipe: Recipe, home: Path, devices: int = 1, measure: bool = False, device: str | None = None
+) -> Preview:
     """The jobs of a recipe, what a run would do with each, and what its stages would take.
 
     A job behind one that would run is shown as `would run` too; it is still skipped if its parent
@@ -47,6 +49,7 @@ def preview(recipe: Recipe, home: Path, devices: int = 1, measure: bool = False)
         home: the workspace.
         devices: that would train together.
         measure: whether to do the first steps of every stage, and forget them.
+        device: what would train, "cpu" or "cuda"; what a run here would choose when None.
 
     Raises:
         UserError: an input cannot be read, or there is nothing to measure with.
@@ -67,7 +70,7 @@ def preview(recipe: Recipe, home: Path, devices: int = 1, measure: bool = False)
             elif workspace.partial(job, done).is_dir():
                 state = "would go on"
         rows.append(Row(job.name, state, job.parents))
-    stages = estimates(recipe, done, choices.dtype, devices)
+    stages = estimates(recipe, done, choices.dtype, device or choices.device, devices)
     where = choices.device, choices.dtype
     measured = {one.stage: tried(recipe, one, done, *where) for one in stages if measure}
     replies = too_long(recipe, done) if "init" in done else None

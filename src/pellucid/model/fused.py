@@ -91,7 +91,8 @@ class _RmsNorm(Function):
         normed, wide = rows.float() * inverse, weight.float()
         found = told.to(torch.float32, copy=True)
         product = found * normed
-        along = torch.mv(product.flatten(0, -2), wide).div_(rows.shape[-1])
+        with torch.autocast(rows.device.type, enabled=False):  # which rounds operands on a GPU
+            along = torch.mv(product.flatten(0, -2), wide).div_(rows.shape[-1])
         found.mul_(wide).addcmul_(normed, along.view(inverse.shape), value=-1).mul_(inverse)
         of_weight = product.flatten(0, -2).sum(0) if ctx.needs_input_grad[1] else None
         return found.to(rows.dtype), of_weight, None

@@ -1,6 +1,6 @@
 """Checks of what judges answers: rewards and scorers."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from pellucid.base.own import FAILS, share
@@ -25,6 +25,8 @@ ANSWERS: Mapping[str, str | None] = {
     "a large number": "9" * 5000,
 }
 """What models write, by what it is."""
+PLAIN = ("a number", "a sentence", "one letter", "nothing")
+"""Those that a model may well write, whatever it is asked."""
 _GOLDS: Mapping[str, Answer] = {
     "a number": Answer("number", "7", (), 0.01),
     "a choice": Answer("choice", "B", ("7",)),
@@ -53,6 +55,17 @@ def rollout(
         "check", mode, mode, "0" * 64, 12, ids, chances, text, thinking, answer, outcome,
         finish, spent, error="the engine stopped" if outcome == "failed" else "",  # type: ignore[arg-type]
     )  # fmt: skip
+
+
+def rollouts_of(gold: str) -> Iterator[tuple[str, Rollout]]:
+    """What every policy gives sooner or later where this is the gold, by what it is."""
+    yield "the gold", rollout(gold)
+    yield "the gold after thinking", rollout(gold, thinking="I see.")
+    for name in PLAIN:
+        yield name, rollout(ANSWERS[name])
+    yield "truncated", rollout(None, thinking="I see", outcome="truncated")
+    yield "malformed", rollout(None, outcome="malformed")
+    yield "failed", rollout(None, outcome="failed")
 
 
 def check_reward(function: Function, **options: Any) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from PIL import Image
 
@@ -33,8 +33,8 @@ MOST = 200
 Case = tuple[str, Record, Sequence[Image.Image]]
 """What it is, the record, its pictures."""
 
-Said = Callable[[Record, Sequence[Image.Image]], Any]
-"""What the code of the user's says of a case; raises ValueError where it may not say that."""
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 def check_op(
@@ -100,13 +100,15 @@ def check_task(
     return len(found)
 
 
-def looked(cases: Iterable[Case], said: Said) -> tuple[list[str], list[Any]]:
+def looked(
+    cases: Iterable[tuple[str, A, B]], said: Callable[[A, B], Any]
+) -> tuple[list[str], list[Any]]:
     """What is wrong with a function, asked twice about every case, and what it said where it was
     not.
 
     Args:
-        cases: what it is called with.
-        said: the call, with its result checked.
+        cases: what each is, and what the function is called with.
+        said: the call, with its result checked: it raises ValueError for what may not be said.
     """
     faults, found = list[str](), list[Any]()
     for case in cases:
@@ -122,11 +124,11 @@ def cases_of(opened: Store, most: int, split: Split | None = None) -> Iterator[C
         yield f"record {record.id}", record, Pictures(record, opened.image)
 
 
-def _asked_twice(case: Case, said: Said) -> tuple[list[str], Any]:
+def _asked_twice(case: tuple[str, A, B], said: Callable[[A, B], Any]) -> tuple[list[str], Any]:
     """What is wrong with one call, and what it gave."""
-    name, record, images = case
+    name, asked, known = case
     try:
-        one, two = said(record, images), said(record, images)
+        one, two = said(asked, known), said(asked, known)
     except ValueError as error:
         return [f"{name}: {error}"[:200]], None
     except FAILS as error:

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from jaxtyping import Float64
 from torch import nn
 
+from pellucid.model.rounding import compiles_per_shape
 from pellucid.model.vlm import PellucidForConditionalGeneration
 from pellucid.recipe.train import Sharding, Stage
 from pellucid.train.objective import CHUNK
@@ -56,6 +58,7 @@ class Memory:
 
     weights: float
     gradients: float
+    """Those of a replica too, where there is one."""
     optimizer: float
     activations: float
     """Kept for the backward pass of one pack, and the largest thing beside it."""
@@ -166,6 +169,7 @@ def memory(
     stage: Stage,
     work: Work,
     dtype: str,
+    device: str,
     sharding: Sharding = "none",
     devices: int = 1,
     recompute: bool = False,
@@ -177,6 +181,7 @@ def memory(
         stage: what is trained, and how.
         work: of the fullest pack.
         dtype: "float32", or "bfloat16" for autocast.
+        device: "cpu", "cuda", ...: where bf16 attention runs in blocks, less of it is kept.
         sharding: what the devices share out.
         devices: how many.
         recompute: whether layers keep their inputs alone.
@@ -187,11 +192,13 @@ def memory(
     states = sum(per[method] * count for (_, method), count in found.items())
     count, split = sum(found.values()), sharding == "weights" and devices > 1
     fetched = _fetched(model, stage, dtype) if split else Fetched(0.0, 0.0)
+    models = 2 if device == "cpu" and not split else 1  # see `replica`
+    casts = _casts(model, stage, split) if models == 2 and dtype == "bfloat16" else 0.0
     return Memory(
         weights=_held(model, stage, dtype) / (devices if split else 1) + fetched.weights,
-        gradients=FP32 * count / (devices if split else 1) + fetched.gradients,
+        gradients=FP32 * count * models / (devices if split else 1) + fetched.gradients,
         optimizer=states / (1 if sharding == "none" else devices),
-        activations=activations(model, stage, work, dtype, recompute, split),
+        activations=activations(model, stage, work, dtype, device, recompute, split) + casts,
     )
 
 
@@ -268,17 +275,18 @@ def activations(
     stage: Stage,
     work: Work,
     dtype: str,
+    device: str,
     recompute: bool = False,
     split: bool = False,
 ) -> float:
     """Bytes that autograd keeps of one pack, and the largest passing thing beside them."""
     config, rates = model.config, stage.modules.model_dump()
-    half = dtype == "bfloat16"
+    half, mixed = dtype == "bfloat16", _keeps_mixed(dtype, device)
     kept = layer = 0.0
     if half:
         kept = _casts(model, stage, split)
     if rates["vision"] is not None:
-        layer = _tower_layer(config.vision_config, half) * work.patches
+        layer = _tower_layer(config.vision_config, half, mixed) * work.patches
         depth = model.vision.depth
         inputs = FP32 * config.vision_config.hidden_size * work.patches
         kept += depth * (inputs if recompute else layer)
@@ -297,7 +305,7 @@ def activations(
         )
     if any(rate is not None for rate in rates.values()):
         trained = rates["decoder"] is not None
-        per = _decoder_layer(config.text_config, half, trained)
+        per = _decoder_layer(config.text_config, half, mixed, trained)
         per *= work.tokens
         inputs = FP32 * wide * work.tokens
         kept += config.text_config.num_hidden_layers * (inputs if recompute else per)
@@ -324,22 +332,27 @@ def _patch_px(config: Any) -> int:
     return int(config.vision_config.patch_size)
 
 
-def _tower_layer(vision: Any, half: bool) -> float:
+def _keeps_mixed(dtype: str, device: str) -> bool:
+    """Whether attention keeps what it gives: fused kernels do, blocks (`model/blocked`) do not."""
+    return not compiles_per_shape(torch.device(device), getattr(torch, dtype))
+
+
+def _tower_layer(vision: Any, half: bool, mixed: bool) -> float:
     """Bytes per patch of a SigLIP2 layer that is trained."""
     wide, inner, size = vision.hidden_size, vision.intermediate_size, 2 if half else FP32
     casts = (3 + 1) * 2 * wide if half else 2 * FP32 * wide  # one copy per matrix under autocast
-    out = 1 if half else 2  # blocks do not keep what comes out; the last matrix does
+    out = 1 + mixed  # for the last matrix, and for attention itself
     attention = size * (3 + out) * wide  # queries, keys, values
     return float(2 * FP32 * wide + casts + attention + 2 * size * inner)
 
 
-def _decoder_layer(text: Any, half: bool, trained: bool) -> float:
+def _decoder_layer(text: Any, half: bool, mixed: bool, trained: bool) -> float:
     """Bytes per token of a Phi-3 layer, trained or only passed through."""
     wide, inner, size = text.hidden_size, text.intermediate_size, 2 if half else FP32
     heads = wide + 2 * wide * text.num_key_value_heads // text.num_attention_heads
     norms = 2 * FP32 * wide
     inputs = size * (wide + wide + wide + inner) if trained else 0  # of the four matrices
-    attention = size * (heads if half else heads + wide)  # blocks do not keep what comes out
+    attention = size * (heads + wide * mixed)
     gates = size * 3 * inner  # gate, value, and the gate's function
     return float(norms + inputs + attention + gates)
 

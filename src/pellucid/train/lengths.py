@@ -30,7 +30,7 @@ from pellucid.prompt.render import Renderer
 from pellucid.recipe.train import Stage
 from pellucid.store import MixRow, Store
 from pellucid.store.arrow import LONG_GROUP_ROWS, batches, opened, write_tables
-from pellucid.store.lengths import lengths_of
+from pellucid.store.lengths import Index
 from pellucid.store.mixes import MixMode
 from pellucid.train.columns import Coded, Ids
 
@@ -210,8 +210,13 @@ def _measure(
             yield pa.Table.from_pylist(rows, schema=_SCHEMA)
             rows.clear()
     yield pa.Table.from_pylist(rows, schema=_SCHEMA)
-    for name, lines in ((DROPPED, dropped), (SHRUNK, shrunk))[: 2 if shrinks else 1]:
-        write_text(folder / name, "".join(lines))
+    # An index vouches for the files beside it, so an older one goes before they change.
+    (folder / FILE).unlink(missing_ok=True)
+    write_text(folder / DROPPED, "".join(dropped))
+    if shrinks:
+        write_text(folder / SHRUNK, "".join(shrunk))
+    else:
+        (folder / SHRUNK).unlink(missing_ok=True)
 
 
 def _known(
@@ -219,10 +224,11 @@ def _known(
 ) -> Iterator[dict[str, Any]]:
     """What the length index says of every row."""
     items = iter(mix)
-    while ids := [item.id for item in islice(items, _AT_ONCE)]:
-        found = lengths_of(stores, ids, renderer.hash, lambda one: measure(one, renderer), keep)
-        for start in range(0, len(ids), _BATCH_ROWS):
-            yield from found.slice(start, _BATCH_ROWS).to_pylist()
+    with Index(stores, renderer.hash, lambda one: measure(one, renderer), keep) as index:
+        while ids := [item.id for item in islice(items, _AT_ONCE)]:
+            found = index.rows(ids)
+            for start in range(0, len(ids), _BATCH_ROWS):
+                yield from found.slice(start, _BATCH_ROWS).to_pylist()
 
 
 def _looked_up(number: int, item: MixRow, told: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -5,19 +5,21 @@ Features of a frozen tower are made again, not read.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from pellucid import store
 from pellucid.base.errors import Problem, UserError, boundary
 from pellucid.model import checkpoint as models
 from pellucid.recipe.train import Stage
-from pellucid.store import read_mix
+from pellucid.store import MixRow, Store, read_mix
 from pellucid.train import checkpoint as checkpoints
 from pellucid.train.feed import Feed
 from pellucid.train.folder import run_hash
 from pellucid.train.frozen import choose
-from pellucid.train.lengths import index_lengths
+from pellucid.train.lengths import Lengths, index_lengths
 from pellucid.train.objective import Objective
 from pellucid.train.optim import Optimizers, parameters
 from pellucid.train.plan import Cursor, Step
@@ -57,19 +59,53 @@ def reproduce(file: Path) -> Reproduced:
         trained = parameters(modules, stage.modules, stage.optimizer.kind)
         checkpoints.read_failed(folder / told["weights"], trained)
         stores = store.open(*map(Path, told["stores"]))
-        context = int(loaded.model.config.text_config.max_position_embeddings)
-        lengths = index_lengths(folder, stage, mix, stores, loaded.renderer, context, False)
+        lengths = _lengths(stage, mix, stores, loaded)
+        packs = tuple(tuple(_number(lengths, one) for one in pack) for pack in told["packs"])
         optimizers = Optimizers(trained, stage.modules, stage.optimizer, dtype)
         feed = Feed(lengths, stores, loaded.renderer)
         stepper = Stepper(  # nothing is updated, so of how many steps it is one does not matter
             stage, told["step"] + 1, objective, optimizers, lengths, feed, device,
             choices=loaded.renderer.choice_ids,
         )  # fmt: skip
-        packs = tuple(tuple(one["example"] for one in pack) for pack in told["packs"])
         with deterministic(device), recomputing(loaded.model, told["recompute"]):
             seen = stepper.gradient(told["step"], Step(told["epoch"], packs, Cursor()))
         names = [one["record"] for pack in told["packs"] for one in pack]
         return Reproduced(seen.log, tuple(zip(names, seen.losses, strict=True)))
+
+
+def _lengths(stage: Stage, mix: Sequence[MixRow], stores: Store, loaded: models.Loaded) -> Lengths:
+    """What the examples' numbers point into, made again.
+
+    Raises:
+        UserError: the stores lack a record of the mix.
+    """
+    context = int(loaded.model.config.text_config.max_position_embeddings)
+    try:
+        with TemporaryDirectory() as folder:
+            home = Path(folder)
+            return index_lengths(home, stage, mix, stores, loaded.renderer, context, keep=False)
+    except KeyError as error:
+        told = ", ".join(map(str, stores.folders))
+        rule, fix = f"lack the record {error.args[0]} of the mix", "put those of the run back"
+        raise UserError(Problem("reproducer.stores", told, rule, fix)) from error
+
+
+def _number(lengths: Lengths, told: dict[str, Any]) -> int:
+    """The number of an example, which has to be the one that was recorded with it.
+
+    Raises:
+        UserError: it is another, or there is none.
+    """
+    number, wanted = int(told["example"]), f"part {told['part']} of record {told['record']}"
+    found = "no example"
+    if 0 <= number < len(lengths.row):
+        record = lengths.records[int(lengths.row[number])]
+        found = f"part {int(lengths.part[number])} of record {record}"
+    if found != wanted:
+        rule = f"was {wanted}, and is {found} in the length index of the mix and stores as they are"
+        fix = "put the stores of the run back, and use the version of pellucid that wrote the file"
+        raise UserError(Problem("reproducer.packs: example", number, rule, fix))
+    return number
 
 
 def _same(file: Path, told: dict[str, Any], run: str) -> None:

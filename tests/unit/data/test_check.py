@@ -257,6 +257,14 @@ def sides(record):
 def whole(width, height, patch_px, side=2):
     return [((0, 0, width, height), (side * patch_px, side * patch_px))]
 """,
+    "scorer": """
+def close(answer, gold, within=1):
+    return answer.strip()[:within] == gold.gold[:within]
+""",
+    "rewards": """
+def brief(rollout, evidence, most=5):
+    return 1.0 if len(rollout.answer or "") <= most else 0.0
+""",
 }
 FAULTY = {
     "ops": {
@@ -288,13 +296,40 @@ FAULTY = {
         ),
         "other arguments": ("def whole(width): ...", r"model.images.options=.*3 arguments"),
     },
+    "scorer": {
+        "gone": (None, r"eval.tasks.asked.scorer.path='[^']*' names a file that is not there"),
+        "raises": ("def close(answer, gold, within): return gold.nothing", "raised AttributeError"),
+        "over one": ("def close(answer, gold, within): return 7", "7, wanted a number from 0 to 1"),
+        "other options": ("def close(answer, gold): ...", r"eval.tasks.asked.scorer.options=.*arg"),
+        "ends the program": ("import sys\ndef close(*_, within): sys.exit(0)", "raised SystemExit"),
+    },
+    "rewards": {
+        "no function": ("def other(rollout, evidence): ...", "has no function 'brief'"),
+        "raises": (
+            "def brief(rollout, evidence, most): return float(len(rollout.answer) <= most)",
+            r"record \w+, truncated: raised TypeError: .*; so for 60 of what it was called with",
+        ),
+        "below zero": (
+            "def brief(rollout, evidence, most): return -1",
+            "-1, wanted a number from 0",
+        ),
+        "not twice alike": (
+            "import itertools\nn = itertools.count()\n"
+            "def brief(rollout, evidence, most): return next(n) % 2",
+            "when asked again",
+        ),
+        "other arguments": ("def brief(rollout): ...", r"rl.rewards.own.brief.options=.*2 arg"),
+    },
 }
-FIELDS = {"ops": "data.ops.ink", "tasks": "eval.tasks.sides", "views": "model.images"}
+FIELDS = {
+    "ops": "data.ops.ink", "tasks": "eval.tasks.sides", "views": "model.images",
+    "scorer": "eval.tasks.asked.scorer", "rewards": "rl.rewards.own.brief",
+}  # fmt: skip
 
 
 @pytest.fixture
 def coded(folder: Path) -> Path:
-    """A recipe with an operator, a task and an image strategy, beside rows of two pictures."""
+    """A recipe with code of every kind, beside rows of two pictures."""
     answer = {"kind": "number", "gold": 4}
     written(folder, [row(image=name, answer=answer) for name in ("a.png", "b.png") * 20])
     recipe = {
@@ -311,11 +346,17 @@ def coded(folder: Path) -> Path:
             "mixes": {"instruct": {
                 "take": [{"source": "mine"}], "think_share": None,
                 "where": [{"label": "ink@1", "column": "share", "at_least": 0.01}],
-            }},
+            }, "prompts": {"take": [{"source": "mine"}]}},
         },
-        "eval": {"tasks": {"sides": {
-            "kind": "python", "path": "tasks.py:sides", "source": "mine",
-        }}},
+        "eval": {"tasks": {
+            "sides": {"kind": "python", "path": "tasks.py:sides", "source": "mine"},
+            "asked": {"kind": "store", "source": "mine", "scorer": {
+                "path": "scorer.py:close", "options": {"within": 1},
+            }},
+        }},
+        "rl": {"rewards": {"own": {"brief": {
+            "path": "rewards.py:brief", "weight": 0.2, "options": {"most": 9},
+        }}}},
         "model": {"images": {"kind": "python", "path": "views.py:whole", "max_tokens": 5}},
     }  # fmt: skip
     for name, code in OWN.items():
@@ -331,6 +372,9 @@ def test_own_code_is_called_with_the_first_records(coded: Path) -> None:
     assert told["data.ops.ink"]["called"] == "with records: 20 of mine"
     assert told["eval.tasks.sides"]["called"] == "with records: 20 of mine"
     assert told["model.images"]["called"].startswith("with ")
+    assert told["eval.tasks.asked.scorer"]["called"] == "with golds: 20 of mine"
+    assert told["rl.rewards.own.brief"]["called"] == "with rollouts about records: 20 of mine"
+    assert not any(told[field]["note"] for field in FIELDS.values())
     assert told["mine"]["sound"] == 40 and "nothing wrong" in done.stdout
     assert sorted(path.name for path in coded.iterdir() if path.is_dir()) in ([], ["__pycache__"])
 
@@ -363,11 +407,38 @@ def test_all_faults_of_own_code_are_told_at_once(coded: Path) -> None:
 def test_what_says_nothing_of_the_first_records_is_noted(coded: Path) -> None:
     (coded / "ops.py").write_text("def ink(record, images, dark): ...", encoding="utf-8")
     (coded / "tasks.py").write_text("def sides(record): ...", encoding="utf-8")
+    (coded / "rewards.py").write_text("def brief(rollout, evidence, most): ...", encoding="utf-8")
     found, problems = check_code(load(str(coded / "r.yaml")))
     assert problems == []
     notes = {one.field: one.note for one in found}
     assert notes["data.ops.ink"] == "it says nothing of 20 of them"
+    assert "it says nothing of any rollout" in notes["rl.rewards.own.brief"]
+    assert notes["eval.tasks.asked.scorer"] == ""
     assert "asks nothing about them" in notes["eval.tasks.sides"]
+
+
+def test_what_a_scorer_says_of_golds_and_of_other_answers_is_noted(coded: Path) -> None:
+    """A run leaves an answer undecided on which a scorer raises, so that is no fault."""
+    (coded / "scorer.py").write_text(
+        "def close(answer, gold, within): return float(answer) < float(gold.gold)", encoding="utf-8"
+    )
+    found, problems = check_code(load(str(coded / "r.yaml")))
+    (note,) = [one.note for one in found if one.field == "eval.tasks.asked.scorer"]
+    assert problems == [] and "20 of them wrong as answers to themselves" in note
+    assert "another answer would be undecided: record " in note and "a sentence" in note
+
+
+def test_a_scorer_of_a_task_of_one_s_own_gets_the_golds_of_its_questions(coded: Path) -> None:
+    recipe = yaml.safe_load((coded / "r.yaml").read_text(encoding="utf-8"))
+    tasks = recipe["eval"]["tasks"]
+    tasks["sides"]["scorer"] = tasks["asked"]["scorer"]
+    (coded / "r.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    found, problems = check_code(load(str(coded / "r.yaml")))
+    called = {one.field: one.called for one in found}
+    assert problems == [] and called["eval.tasks.sides.scorer"] == "with golds: 20 of mine"
+    (coded / "tasks.py").write_text("def sides(record): return 1 / 0", encoding="utf-8")
+    found, (problem,) = check_code(load(str(coded / "r.yaml")))
+    assert problem.field == "eval.tasks.sides.path", "told once, of the task"
 
 
 def test_own_code_of_a_source_that_cannot_be_read_is_only_loaded(coded: Path) -> None:

@@ -7,9 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from threading import Event, get_ident
 
 import pytest
 from PIL import Image
@@ -18,7 +21,8 @@ from pellucid.base.errors import UserError
 from pellucid.data.drafts import Piece, Plan, Waiting, draft, fair_copy
 from pellucid.data.found import Found
 from pellucid.data.imports import _pieces, build_rows
-from pellucid.data.rows import examined, parse
+from pellucid.data.rows import Checked, examined, parse
+from pellucid.data.runners import local
 from pellucid.data.runners.local import Stream
 from pellucid.data.sources import rows_of
 from pellucid.recipe.rows import LlavaJsonSource
@@ -172,6 +176,27 @@ def test_threads_look_at_each_picture_once_and_tell_of_them_in_order(tmp_path: P
     assert told[0][0][:2] == ["1.png", "2.png"] and "does not exist" in told[0][1]["not there.png"]
 
 
+def test_a_thread_that_dies_stops_the_others(tmp_path: Path, monkeypatch) -> None:
+    """Its error is told at once, not when all other pictures have been looked at."""
+    pictures = {f"{n}.png": b"" for n in range(2000)}
+    items = [Checked(0, "0", None, None, tuple(pictures), pictures)]
+    here, dead, looked = get_ident(), Event(), list[int]()
+
+    def examine(data: bytes, limit: int) -> None:
+        if get_ident() != here:
+            dead.set()
+            raise MemoryError
+        dead.wait()  # so that the other one has taken a picture
+        looked.append(limit)
+        time.sleep(0.001)
+        raise ValueError("not a picture")
+
+    monkeypatch.setattr("pellucid.data.rows.examine", examine)
+    with pytest.raises(MemoryError):
+        examined(tmp_path, items, {}, 100, threads=2)
+    assert len(looked) < 1000
+
+
 def test_an_import_of_files_does_without_what_others_need(tmp_path: Path) -> None:
     """Half of the time that a small import takes is Python's own imports."""
     told = ["--licence", "MIT", "--drop", "--to", str(tmp_path / "to")]
@@ -266,3 +291,40 @@ def test_a_stream_works_here_until_processes_are_worth_it_and_have_started() -> 
         found = list(stream.map(worker, tasks(), float))
     assert [task for task, _ in found] == [0.1, 0.2, 0.3, 0.4, 1.0]
     assert [pid == os.getpid() for _, pid in found] == [True, True, True, False, False]
+
+
+def marked(task: tuple[Path, int]) -> int:
+    """Say which process did a task."""
+    folder, number = task
+    (folder / f"{number}-{os.getpid()}").touch()
+    return number
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, None])
+def test_leaving_while_processes_start_does_not_wait_for_them(tmp_path, monkeypatch, error) -> None:
+    """They start when the test lets them, which is after the block; then they end without work."""
+    left, started, waited = Event(), list[BaseProcess](), list[bool]()
+
+    class Slow(ProcessPoolExecutor):
+        def submit(self, *given):
+            waited.append(left.wait(60))
+            future = super().submit(*given)
+            started.extend(self._processes.values())
+            return future
+
+    monkeypatch.setattr(local, "ProcessPoolExecutor", Slow)
+    tasks = [(tmp_path, number) for number in range(4)]
+    with suppress(KeyboardInterrupt), Stream(2, worth_s=0) as stream:
+        results = stream.map(marked, tasks, lambda task: task[1] / 10)
+        assert next(results) == 0
+        if error:
+            raise error
+        assert [*results] == [1, 2, 3]
+    left.set()
+    while not started:
+        time.sleep(0.01)
+    for process in started:
+        process.join()  # one that waits for ever hangs the test
+    assert waited == [True], "the block was left before they had started"
+    done = {path.name for path in tmp_path.iterdir()}
+    assert done == {f"{number}-{os.getpid()}" for number in range(1 if error else 4)}

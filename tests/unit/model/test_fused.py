@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 from transformers.models.phi3 import modeling_phi3 as phi3
 from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen
 
@@ -44,6 +45,30 @@ def test_under_autocast_a_norm_comes_out_as_the_next_product_reads_it(dtype):
     near = 1e-5 if dtype == torch.float32 else 1e-2
     for mine, right in ((rows.grad, exact[0].grad), (weight.grad, exact[1].grad)):
         assert (mine.double() - right).norm() / right.norm() < near
+
+
+class RoundedAsOnAGPU(TorchFunctionMode):
+    """Under autocast a GPU rounds the operands of `mv`, which a CPU leaves as they are."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is torch.mv and torch.is_autocast_enabled("cpu"):
+            args = [one.bfloat16().to(one.dtype) for one in args]
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_gradients_are_the_same_to_the_bit_inside_and_outside_of_autocast(dtype):
+    """Whoever calls backward under autocast gets no product rounded."""
+    told, turned = drawn(9, 64).bfloat16(), drawn(9, 3, 8).flip(0)
+    angles, found = drawn(9, 4).repeat(1, 2), []
+    for inside in (False, True):
+        rows, weight = drawn(9, 64).to(dtype).requires_grad_(), drawn(64).requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16):
+            normed = rms_norm(rows, weight, 1e-6)
+        spun = rotated(drawn(9, 3, 8).requires_grad_(), angles.cos(), angles.sin())
+        with torch.autocast("cpu", torch.bfloat16, enabled=inside), RoundedAsOnAGPU():
+            found.append((*normed.grad_fn.apply(told)[:2], spun.grad_fn.apply(turned)[0]))
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
 
 
 def test_a_frozen_norm_gives_its_input_a_gradient_and_none_to_its_weight():

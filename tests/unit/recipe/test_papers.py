@@ -136,6 +136,21 @@ def test_the_plan_for_people_fits_the_terminal(tmp_path: Path) -> None:
     assert "4,300 steps of 1,966,080 tokens" in " ".join(other.stdout.split())
 
 
+def test_a_plan_for_gpus_counts_what_their_attention_keeps(tmp_path: Path) -> None:
+    """The stage of the projector alone: 40 layers of 5,120 numbers, 2 bytes each, of every token;
+    unless layers keep their inputs alone, where it is one layer's.
+    """
+    kept = {}
+    for given in ((), ("--on", "h100")):
+        sets = ("--set", "dtype=bfloat16", "--set", "device=cpu", "--set", "train.recompute=false")
+        done = pellucid("plan", PHI, *sets, *given, "--json", cwd=tmp_path)
+        stage = json.loads(done.stdout)["stages"][0]
+        kept[given] = stage["memory"]["none"]["activations"]
+    here, there = kept.values()
+    tokens = load(PHI).train.stages[0].pack.max_tokens
+    assert there - here == 2 * 40 * 5120 * tokens
+
+
 def test_a_device_that_nobody_knows(tmp_path: Path) -> None:
     done = pellucid("plan", PHI, "--on", "h10", cwd=tmp_path)
     assert done.returncode == 2

@@ -8,7 +8,7 @@ from pellucid import store
 from pellucid.base.errors import Problem, UserError
 from pellucid.schema.record import Record, Source, assistant, make_record, user
 from pellucid.store import Store, Writer, arrow
-from pellucid.store.lengths import all_lengths, label_of, lengths_of
+from pellucid.store.lengths import Index, all_lengths, label_of
 
 HASH, OTHER = "a" * 64, "a" * 12 + "b" * 52
 """Two processors whose labels have the same name."""
@@ -42,6 +42,12 @@ class Measured:
         tokens = len(record.messages[0].text) + self._more
         one = {"mode": "nothink", "tokens": tokens, "patches": 0, "supervised": 1}
         return {"id": record.id, "own": "nothink", "nothink": [one], "think": None}
+
+
+def lengths_of(opened: Store, ids: list[str], processor: str, measure, keep: bool = True):
+    """Of one call alone, as another run would ask."""
+    with Index(opened, processor, measure, keep) as index:
+        return index.rows(ids)
 
 
 def tokens(table) -> list[int]:
@@ -90,13 +96,16 @@ def test_a_part_with_fewer_records_or_of_another_processor_is_made_anew(opened: 
     assert tokens(lengths_of(opened, ids, HASH, Measured())) == list(range(8))
 
 
-def test_where_nothing_can_be_written_it_is_measured_each_time(opened: Store) -> None:
+def test_where_nothing_can_be_written_it_is_measured_once_a_run(opened: Store) -> None:
     """A file stands where the folder of labels would be, which stops root as well."""
     (opened.folders[0] / "labels").write_text("")
     ids = [made(row).id for row in range(8)]
     for _ in range(2):
         ask = Measured()
-        assert tokens(lengths_of(opened, ids, HASH, ask)) == list(range(8)) and len(ask.seen) == 8
+        with Index(opened, HASH, ask) as index:
+            assert tokens(index.rows(ids[:2])) == [0, 1] and len(ask.seen) == 4
+            assert tokens(index.rows(ids)) == list(range(8)) and len(ask.seen) == 8
+            assert tokens(index.rows(ids[5:2:-1])) == [5, 4, 3] and len(ask.seen) == 8
 
 
 def test_a_record_that_cannot_be_measured_stops_only_who_asks_for_it(opened: Store) -> None:
@@ -115,6 +124,23 @@ def test_a_record_that_cannot_be_measured_stops_only_who_asks_for_it(opened: Sto
     with pytest.raises(UserError, match="mend the function"):
         list(all_lengths(opened, HASH, measure))
     assert tokens(lengths_of(opened, ids[:2], HASH, Measured())) == [0, 1], "mended"
+
+
+def test_a_shard_with_such_a_record_is_tried_whole_once_a_run(opened: Store) -> None:
+    ids, broken, seen = [made(row).id for row in range(8)], made(3).id, list[str]()
+
+    def measure(record: Record) -> dict:
+        seen.append(record.id)
+        if record.id == broken:
+            raise UserError(Problem("model.images.path", "views", "raised", "mend the function"))
+        return Measured()(record)
+
+    with Index(opened, HASH, measure) as index:
+        for row in range(3):
+            assert tokens(index.rows([ids[row]])) == [row]
+        assert seen.count(broken) == 1
+        with pytest.raises(UserError, match="mend the function"):
+            index.rows([broken])
 
 
 def test_a_record_that_is_not_there(opened: Store) -> None:

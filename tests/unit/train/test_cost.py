@@ -1,11 +1,14 @@
 """Bytes against what autograd keeps of tiny models, operations against those that are counted."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from pellucid.model import checkpoint
+from pellucid.model.attention import packed_attention
 from pellucid.prompt.render import Renderer
 from pellucid.recipe.model import BuildModel, DecoderOptions, DynamicImages, VisionOptions
 from pellucid.recipe.train import AdamW, DecoderLora, Lora, LoraModules, Modules, Muon, Pack, Stage
@@ -13,7 +16,7 @@ from pellucid.train import cost
 from pellucid.train.batch import Batch
 from pellucid.train.frozen import choose
 from pellucid.train.lora import adapt
-from pellucid.train.objective import Objective
+from pellucid.train.objective import Objective, chunked_losses
 from pellucid.train.optim import Optimizers, freeze, parameters
 from pellucid.train.recompute import recomputing
 
@@ -72,6 +75,10 @@ def stage_of(names, **more):
 
 def kept(model, batch, dtype):
     """Bytes of all that autograd keeps, parameters apart."""
+    return kept_by(model, lambda: Objective(model, dtype)(batch))
+
+
+def kept_by(model, losses):
     own = {one.untyped_storage().data_ptr() for one in model.parameters()}
     seen = {}
 
@@ -82,7 +89,7 @@ def kept(model, batch, dtype):
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        Objective(model, dtype)(batch).sum()
+        losses().sum()
     return sum(size for size, _ in seen.values())
 
 
@@ -95,7 +102,44 @@ def test_bytes_are_those_that_autograd_keeps(shape, names, dtype):
     choose(model.modules_by_name(), stage, 0, (), dtype)
     logits = 4 * len(batch.targets) * model.config.text_config.vocab_size  # their gradient
     found = kept(model, batch, dtype) + logits
-    assert cost.activations(model, stage, work_of(batch), dtype) == pytest.approx(found, rel=0.06)
+    assert cost.activations(model, stage, work_of(batch), dtype, "cpu") == pytest.approx(
+        found, rel=0.06
+    )
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_fused_kernels_keep_what_attention_gives(shape):
+    """In halves, as on a GPU: on a CPU attention is fused in float16, in blocks in bfloat16."""
+    model, renderer = made(shape)
+    stage, batch = stage_of("all"), batch_of(renderer)
+
+    def losses():
+        with torch.autocast("cpu", torch.float16):
+            embedded = model.embed(batch.input_ids, batch.patches, batch.grids)
+            places = model.positions(batch.input_ids, batch.grids, batch.segments)
+            given = {"images": model.images(batch.input_ids), "position_ids": places}
+            hidden = model.hidden(embedded, segments=batch.segments, **given)
+            return chunked_losses(model.head, hidden[0, batch.sources], batch.targets)
+
+    gradients = (4 + 2) * len(batch.targets) * model.config.text_config.vocab_size  # of logits
+    told = {
+        on: cost.activations(model, stage, work_of(batch), "bfloat16", on) for on in ("cpu", "cuda")
+    }
+    assert told["cuda"] == pytest.approx(kept_by(model, losses) + gradients, rel=0.03)
+    vision, text = model.config.vision_config, model.config.text_config
+    mixed = 2 * text.hidden_size * text.num_hidden_layers * sum(SEGMENTS)
+    mixed += 2 * vision.hidden_size * model.vision.depth * len(batch.patches)
+    assert told["cuda"] - told["cpu"] == mixed
+
+
+def test_attention_in_blocks_does_not_keep_what_it_gives():
+    """256 tokens of 4 heads of 16, 2 bytes each; fused kernels also keep a sum a row."""
+    bytes_of = {}
+    for dtype in (torch.bfloat16, torch.float16):
+        heads = [torch.randn(256, 4, 16, dtype=dtype).requires_grad_() for _ in range(3)]
+        asked = partial(packed_attention, *heads, [128, 128], causal=True)
+        bytes_of[dtype] = kept_by(torch.nn.ParameterList(), asked)
+    assert bytes_of[torch.float16] - bytes_of[torch.bfloat16] == 256 * 4 * (16 * 2 + 4)
 
 
 def test_layers_that_recompute_keep_their_inputs_alone():
@@ -103,7 +147,8 @@ def test_layers_that_recompute_keep_their_inputs_alone():
     model, renderer = made("wide")
     stage, batch = stage_of("all"), batch_of(renderer)
     told = [
-        cost.activations(model, stage, work_of(batch), "float32", again) for again in (False, True)
+        cost.activations(model, stage, work_of(batch), "float32", "cpu", again)
+        for again in (False, True)
     ]
     before = kept(model, batch, "float32")
 
@@ -130,8 +175,10 @@ def test_bytes_of_layers_that_recompute(names, dtype):
     choose(model.modules_by_name(), stage, 0, (), dtype)
     with recomputing(model, True):
         found = kept(model, batch, dtype)
-    passing = cost.activations(model, stage, work_of(batch), dtype, True) - found
-    whole = cost.activations(model, stage, work_of(batch), dtype) / 4  # one of four layers passes
+    passing = cost.activations(model, stage, work_of(batch), dtype, "cpu", True) - found
+    whole = (
+        cost.activations(model, stage, work_of(batch), dtype, "cpu") / 4
+    )  # one of four layers passes
     assert 0 < passing < 1.1 * whole, "beside what is kept, one layer at a time"
 
 
@@ -191,10 +238,13 @@ def test_states_are_those_that_the_optimizers_hold():
         optimizers.set_factor(1e-3)
         optimizers.step()
         held = sum(one.nbytes for one in optimizers.state().values() if one.ndim)
-        told = cost.memory(model, stage, work_of(batch), "float32")
+        told = cost.memory(model, stage, work_of(batch), "float32", "cuda")
         assert told.optimizer == held
         assert told.weights == told.gradients == 4 * sum(one.numel() for one in model.parameters())
-        shared = cost.memory(model, stage, work_of(batch), "float32", "optimizer", 4)
+        paired = cost.memory(model, stage, work_of(batch), "float32", "cpu")
+        assert paired.gradients == 2 * told.gradients, "a replica has its own"
+        assert paired.weights == told.weights and paired.optimizer == held
+        shared = cost.memory(model, stage, work_of(batch), "float32", "cpu", "optimizer", 4)
         assert shared.optimizer == held / 4 and shared.weights == told.weights
 
 
@@ -202,12 +252,17 @@ def test_adapters_train_their_own_numbers_alone():
     lora = LoraModules(decoder=DecoderLora(rank=3))
     model, renderer = made("narrow")
     stage = stage_of("decoder", lora=lora)
-    told = cost.memory(model, stage, work_of(batch_of(renderer)), "float32")
+    told, rough = (
+        cost.memory(model, stage, work_of(batch_of(renderer)), dtype, "cpu")
+        for dtype in ("float32", "bfloat16")
+    )
+    alone = cost.activations(model, stage, work_of(batch_of(renderer)), "bfloat16", "cpu")
+    assert rough.activations == alone + 2 * cost.sizes_of(model).head, "the replica's rounded head"
     modules = model.modules_by_name()
     freeze(modules, stage.modules)
     adapt(modules, lora, 0, renderer.mode_ids)
     count = sum(one.numel() for one in model.parameters() if one.requires_grad)
-    assert told.gradients == 4 * count and told.optimizer == 8 * count
+    assert told.gradients == told.optimizer == 8 * count  # two models' gradients, two moments
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -218,7 +273,7 @@ def test_bytes_of_weights_are_those_that_are_held(names, dtype, adapted):
     lora = LoraModules(decoder=DecoderLora(rank=4, mode_tokens=False))
     stage = stage_of(names, **({"lora": lora} if adapted and "decoder" in TRAINED[names] else {}))
     work = cost.Work(10.0, 1.0, 0.0, 50.0, 0.0)
-    told = cost.memory(model, stage, work, dtype).weights
+    told = cost.memory(model, stage, work, dtype, "cpu").weights
     choose(model.modules_by_name(), stage, 0, (), dtype)
     assert told == sum(one.nbytes for one in model.parameters())
 
@@ -228,7 +283,8 @@ def test_shared_weights_by_hand():
     model, _ = made("wide")
     stage, work = stage_of("all", optimizer=AdamW()), cost.Work(10.0, 1.0, 0.0, 50.0, 0.0)
     whole, apart = (
-        cost.memory(model, stage, work, "float32", sharding, 4) for sharding in ("none", "weights")
+        cost.memory(model, stage, work, "float32", "cpu", sharding, 4)
+        for sharding in ("none", "weights")
     )
     text, vision = model.config.text_config, model.config.vision_config
     heads = text.hidden_size * (1 + 2 * text.num_key_value_heads / text.num_attention_heads)

@@ -6,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -99,6 +100,35 @@ def test_no_picture_is_opened(world, index, tmp_path, monkeypatch) -> None:
     found = index(context_tokens=255, stores=unmeasured(world, tmp_path / "copy"))
     assert found.patches.any() and found.patches.tolist() == before.patches.tolist()
     assert found.tokens.tolist() == before.tokens.tolist()
+
+
+def test_what_a_kill_leaves_belongs_together_or_is_made_again(index, tmp_path, monkeypatch) -> None:
+    """Ended behind the files that stand beside the index, before the index itself is in place."""
+    small = Pack(max_tokens=256, max_patches=4)  # too few for a picture
+    index()
+    assert dropped(tmp_path) == []
+
+    class Killed(BaseException):
+        pass
+
+    def close(writer: pq.ParquetWriter, really=pq.ParquetWriter.close) -> None:
+        really(writer)
+        raise Killed
+
+    with monkeypatch.context() as fault:
+        fault.setattr(pq.ParquetWriter, "close", close)
+        with pytest.raises(Killed):
+            index(pack=small)
+    assert dropped(tmp_path), "those of the index that never came"
+    index()
+    assert dropped(tmp_path) == []
+
+
+def test_what_was_scaled_down_before_is_not_told_of_another_budget(index, tmp_path) -> None:
+    index(pack=Pack(max_tokens=256, max_patches=64, over_budget="downscale"))
+    assert (tmp_path / SHRUNK).is_file()
+    index(pack=Pack(max_tokens=256, max_patches=64))
+    assert not (tmp_path / SHRUNK).exists()
 
 
 def unmeasured(world, folder: Path) -> Store:

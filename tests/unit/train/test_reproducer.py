@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,61 @@ def test_another_mix_or_missing_weights_are_refused(world, stage, tmp_path) -> N
     (tmp_path / "out" / told["weights"]).rename(tmp_path / "gone")
     with pytest.raises(UserError, match="are not there"):
         reproduce(file)
+
+
+@pytest.fixture
+def file(world, stage, tmp_path) -> Path:
+    """The reproducer of a stage whose folder has no length index any more, as a copy may have."""
+    made = stopped(world, stage(modules=HIGH, clip_norm=1e9), tmp_path / "out")
+    (made.parent / "lengths.parquet").unlink()
+    return made
+
+
+def test_nothing_is_written_beside_the_file(file: Path) -> None:
+    before = {path: path.read_bytes() for path in file.parent.rglob("*") if path.is_file()}
+    assert not math.isfinite(reproduce(file).log["loss"])
+    after = {path: path.read_bytes() for path in file.parent.rglob("*") if path.is_file()}
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [("record", lambda _: "f" * 32), ("part", lambda at: at + 1), ("example", lambda _: 10**6),
+     ("example", lambda at: -at - 1)],
+)  # fmt: skip
+def test_examples_that_are_not_those_of_the_length_index_are_refused(file, name, change) -> None:
+    told = json.loads(file.read_bytes())
+    one = told["packs"][0][0]
+    was = dict(one)
+    one[name] = change(one[name])
+    file.write_text(json.dumps(told))
+    with pytest.raises(UserError) as raised:
+        reproduce(file)
+    (problem,) = raised.value.problems
+    assert (problem.field, problem.value) == ("reproducer.packs: example", one["example"])
+    assert f"was part {one['part']} of record {one['record']}, and is" in problem.rule
+    same = f"is part {was['part']} of record {was['record']}"
+    assert (same if name != "example" else "is no example") in problem.rule
+    assert "put the stores of the run back" in problem.fix
+
+
+def test_stores_without_a_record_of_the_mix_are_refused(file, world, tmp_path) -> None:
+    writer = store.Writer(tmp_path / "fewer")
+    writer.shard("a", [next(one for one in world.records if not one.images)])
+    writer.finish()
+    told = json.loads(file.read_bytes())
+    file.write_text(json.dumps({**told, "stores": [str(tmp_path / "fewer")]}))
+    with pytest.raises(UserError) as raised:
+        reproduce(file)
+    (problem,) = raised.value.problems
+    assert problem.field == "reproducer.stores" and "lack the record" in problem.rule
+
+
+def test_the_lines_of_the_page(file: Path, monkeypatch, capsys) -> None:
+    page = Path(__file__).resolve().parents[3] / "docs" / "stages.md"
+    (lines,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    monkeypatch.chdir(file.parent)
+    exec(lines, {})
+    said, records = capsys.readouterr().out.splitlines()[-2:]
+    assert "'decoder'" in said
+    assert any(one in records for one in json.loads(file.read_bytes())["records"])

@@ -35,7 +35,8 @@ def check(
     """Say what a file is, what is wrong with it, and which importer reads it.
 
     Of a recipe, every source of rows is checked as its import would, functions of yours included;
-    operators, tasks and image strategies of yours are called with the first records.
+    operators, tasks, scorers, rewards and image strategies of yours are called with the first
+    records.
     A row that can be read: {"image": "a.png", "conversations": [{"from": "human", "value":
     "<image> How many?"}, {"from": "gpt", "value": "Two"}]}. Exit code 1 when something is wrong.
 

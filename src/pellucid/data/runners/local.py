@@ -114,9 +114,13 @@ class Stream:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self._starter.shutdown()
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+        pool, ready = self._pool, self._ready
+        if pool is not None and ready is not None:
+            if ready.done():  # a task may be in the middle of what it writes
+                pool.shutdown(cancel_futures=True)
+            else:  # they have no task yet, so they end when they are there
+                ready.add_done_callback(lambda _: pool.shutdown(wait=False))
+        self._starter.shutdown(wait=False)
 
     def map(
         self, work: Callable[[T], R], tasks: Iterable[T], share: Callable[[T], float]
