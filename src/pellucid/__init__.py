@@ -22,6 +22,7 @@ for _name in ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "RAY_USAGE_STATS_DISAB
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # GNU's library, that of torch on Linux
     os.environ.setdefault("KMP_BLOCKTIME", "0")  # LLVM's: in whole milliseconds, so none
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "15")  # numpy's: 2 ** 15 ticks of a clock
 
 __version__ = "0.1.0"
 __all__ = ["load", "run", "store"]

@@ -338,10 +338,7 @@ def _flags(ids: pa.ChunkedArray, told: pa.Table) -> pa.Table:
 
 def _write(plan: Plan, shard: int, table: pa.Table) -> str:
     """Keep a draft; its hash."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, table.schema) as file:
-        file.write_table(table)
-    data = sink.getvalue()
+    data = arrow.loose(table)
     _whole(_path(plan, shard), [data])
     return sha256(data).hexdigest()
 
@@ -377,8 +374,7 @@ def _read(plan: Plan, waiting: Waiting) -> pa.Table:
     data = path.read_bytes() if path.is_file() else b""
     if hash_bytes(data) != waiting.hashes:
         raise _damaged(path)
-    with pa.ipc.open_file(data) as file:
-        return file.read_all()
+    return arrow.from_loose(data)
 
 
 def _images(plan: Plan, found: Found, shard: int) -> list[tuple[Examined, bytes]]:

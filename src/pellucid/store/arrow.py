@@ -197,14 +197,18 @@ def encoded(table: pa.Table) -> bytes:
     return data
 
 
-def loose(table: pa.Table) -> bytes:
-    """A table as the bytes of a Parquet file that is soon read and thrown away: not packed."""
+def loose(table: pa.Table) -> pa.Buffer:
+    """A table as the bytes of a file that is soon read and thrown away: as it lies in memory."""
     sink = pa.BufferOutputStream()
-    pq.write_table(
-        table, sink, compression="none", use_dictionary=False, write_statistics=False, version="2.6"
-    )
-    data: bytes = sink.getvalue().to_pybytes()
-    return data
+    with pa.ipc.new_file(sink, table.schema) as file:
+        file.write_table(table)
+    return sink.getvalue()
+
+
+def from_loose(data: bytes) -> pa.Table:
+    """The table that `loose` gave these bytes for."""
+    with pa.ipc.open_file(data) as file:
+        return file.read_all()
 
 
 def write_tables(

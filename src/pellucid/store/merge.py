@@ -19,9 +19,9 @@ from pellucid.base.paths import sync_folder
 from pellucid.store import arrow, layout
 from pellucid.store.images import copy_members, offsets
 
-RECORDS, LEDGER, INDEX, PACK = "records.parquet", "ledger.parquet", "index.parquet", "pack.tar"
-"""Files of a shard that waits to be merged."""
-_OWNED = "owned.parquet"
+RECORDS, LEDGER, INDEX, PACK = "records.parquet", "ledger.arrow", "index.arrow", "pack.tar"
+"""Files of a shard that waits to be merged; one without images has neither index nor pack."""
+_OWNED = "owned.arrow"
 _SORTED = 50_000
 """Rows of the index that are sorted at once, about."""
 
@@ -58,14 +58,16 @@ def _place(folder: Path, parts: Path, names: Sequence[str]) -> int:
     """Packs and records to their places; each shard's own images into a file beside it."""
     seen, images = _Seen(), 0
     for name in names:
-        rows = arrow.read_table(parts / name / INDEX).to_pylist()
+        _move(parts / name / RECORDS, folder / layout.records(name))
+        if not (parts / name / INDEX).exists():
+            continue
+        rows = _waiting(parts / name / INDEX).to_pylist()
         new = seen.add([row["sha256"] for row in rows])
         owned = [row for row, is_new in zip(rows, new, strict=True) if is_new]
         placed = _place_pack(folder, parts / name, rows, owned)
         table = pa.Table.from_pylist(placed, schema=arrow.INDEX)
         # Not atomic, for each merge writes it before it reads it.
         (parts / name / _OWNED).write_bytes(arrow.loose(table))
-        _move(parts / name / RECORDS, folder / layout.records(name))
         images += len(owned)
     # Once, and not for each move: what a power cut undoes waits among the parts again.
     for made in (folder / "images", (folder / layout.records("")).parent):
@@ -112,11 +114,12 @@ def _place_pack(
 
 def _index(parts: Path, names: Sequence[str], buckets: int) -> Iterator[pa.Table]:
     """All owned rows by hash, a part of the hashes at a time."""
+    names = [name for name in names if (parts / name / _OWNED).exists()]
     for bucket in range(buckets):
         low, high = (f"{65536 * at // buckets:04x}" for at in (bucket, bucket + 1))
-        found = []
+        found = [arrow.INDEX.empty_table()]
         for name in names:
-            table = arrow.read_table(parts / name / _OWNED)
+            table = _waiting(parts / name / _OWNED)
             within = pc.greater_equal(table["sha256"], low)
             if bucket + 1 < buckets:
                 within = pc.and_(within, pc.less(table["sha256"], high))
@@ -128,10 +131,11 @@ def _check_ledger(parts: Path, names: Sequence[str]) -> tuple[int, int]:
     """Rows kept and dropped; no record stands in two of them."""
     prefixes, dropped = [np.empty(0, np.uint64)], 0
     for name in names:
-        table = arrow.read_table(parts / name / LEDGER, ["key", "decision"])
+        table = _waiting(parts / name / LEDGER)
         kept = table.filter(pc.equal(table["decision"], "kept"))["key"]
         dropped += table.num_rows - len(kept)
-        prefixes.append(np.array([int(key[:16], 16) for key in kept.to_pylist()], np.uint64))
+        digits = "".join(pc.utf8_slice_codeunits(kept, 0, 16).to_pylist())
+        prefixes.append(np.frombuffer(bytes.fromhex(digits), np.uint64))
     ids = np.concatenate(prefixes)
     assert len(np.unique(ids)) == len(ids), "two records of the store have the same id"
     return len(ids), dropped
@@ -145,17 +149,22 @@ def _ledger(parts: Path, names: Sequence[str]) -> Iterator[pa.Table]:
     order = [("row", "ascending"), ("key", "ascending")]
     spans = []
     for name in names:
-        rows = arrow.read_table(parts / name / LEDGER, ["row"])["row"]
+        rows = _waiting(parts / name / LEDGER)["row"]
         if len(rows):
             found = pc.min_max(rows)
             spans.append((found["min"].as_py(), found["max"].as_py(), name))
     spans.sort()
     if all(one[1] < two[0] for one, two in zip(spans, spans[1:], strict=False)):
         for *_, name in spans:
-            yield arrow.read_table(parts / name / LEDGER).sort_by(order)
+            yield _waiting(parts / name / LEDGER).sort_by(order)
     else:
-        tables = [arrow.read_table(parts / name / LEDGER) for *_, name in spans]
+        tables = [_waiting(parts / name / LEDGER) for *_, name in spans]
         yield pa.concat_tables(tables).sort_by(order)
+
+
+def _waiting(path: Path) -> pa.Table:
+    """The table of a file of a shard."""
+    return arrow.from_loose(path.read_bytes())
 
 
 def _move(source: Path, target: Path) -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -176,10 +177,10 @@ class Writer:
         staging.mkdir(parents=True)
         # Not atomic one by one: `publish` flushes them all, then the folder gets its name.
         (staging / merge.RECORDS).write_bytes(arrow.encoded(records))
-        # These two are read a few times and thrown away; to pack them would not pay.
+        # Ledger and index are read a few times and thrown away; to pack them would not pay.
         (staging / merge.LEDGER).write_bytes(arrow.loose(_ledger(records, dropped)))
-        (staging / merge.INDEX).write_bytes(arrow.loose(_index(name, images)))
         if images:
+            (staging / merge.INDEX).write_bytes(arrow.loose(_index(name, images)))
             fill_pack(staging / merge.PACK, [(member(facts), data) for facts, data in images])
         publish(staging, parts / name)
 
@@ -220,6 +221,8 @@ def _ledger(records: pa.Table, dropped: Sequence[Dropped]) -> pa.Table:
     numbers = pc.struct_field(records["source"], "row")
     same = [pa.repeat(pa.scalar(one), count) for one in ("kept", "")]
     kept = pa.table([numbers, records["id"], *same], schema=arrow.LEDGER)
+    if not dropped and bool((np.diff(numbers.to_numpy()) > 0).all()):
+        return kept
     rows = [(item.row, item.key, "dropped", item.reason) for item in dropped]
     columns = zip(*rows, strict=True) if rows else [()] * len(arrow.LEDGER)
     others = pa.table(list(map(list, columns)), schema=arrow.LEDGER)

@@ -10,7 +10,7 @@ import pytest
 
 from pellucid import store
 from pellucid.base.errors import DiskError, UserError
-from pellucid.store import Dropped, Writer, arrow, merge
+from pellucid.store import Dropped, Writer, arrow, layout, merge
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -192,3 +192,17 @@ def test_how_much_is_merged_at_once_makes_no_difference(
     assert trees[0] == trees[1]
     opened = store.open(tmp_path / "1")
     assert opened.verify() == [] and len(opened) == 6
+
+
+def test_a_shard_without_images_waits_with_records_and_ledger_alone(tmp_path: Path, record) -> None:
+    writer = Writer(tmp_path)
+    writer.shard("b", [record(3, ()), record(2, ())])  # not in the order of their numbers
+    writer.shard("a", [record(1, ())], [Dropped(0, "bad", "no text")])
+    waiting = tmp_path / layout.PARTS
+    names = {one.name for shard in ("a", "b") for one in (waiting / shard).iterdir()}
+    assert names == {merge.RECORDS, merge.LEDGER}
+    writer.finish()
+    ledger = arrow.read_table(tmp_path / "ledger.parquet")
+    assert ledger["row"].to_pylist() == [0, 1, 2, 3]
+    index = arrow.read_table(tmp_path / "images/index.parquet")
+    assert index.num_rows == 0 and index.schema.equals(arrow.INDEX)
