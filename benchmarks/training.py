@@ -10,7 +10,8 @@ threads. Ours is what a stage does (`train/trial.py`): records are read, rendere
 packed. The peers get the same token ids and pixels ready-made, so reading costs them nothing; they
 pad each micro-batch to its longest, and run in an environment of their own (`pip install trl
 accelerate datasets`). "As it comes" is TRL's own choice of micro-batch (8) and of layers that
-recompute, which the other rows have not. Printed are useful tokens a second (padding is not
+recompute, which the other rows have not. "Two processes" is the Trainer under torchrun, a thread
+each. Printed are useful tokens a second (padding is not
 useful), how many times as many ours has, what each process grew by, and the share of this machine's
 measured matrix products.
 
@@ -66,7 +67,7 @@ SIZES = {
     },
 }  # fmt: skip
 RATES = {"vision": 1e-4, "projector": 1e-4, "decoder": 1e-4}
-PACKS = 2048, 4096, 8192
+PACKS = 4096, 2048, 8192
 """Tokens of a pack; the first is the one that the ratios beside each peer are of."""
 
 
@@ -80,7 +81,8 @@ def stage_of(tokens: int) -> Stage:
 
 PEERS = (
     ("trainer", 1, ""), ("trainer", 4, ""), ("trainer", 4, "by length"), ("trainer", 8, ""),
-    ("trl", 4, ""), ("trl", 8, ""), ("trl", 8, "by length"), ("trl", 8, "as it comes"),
+    ("trainer", 4, "two processes"), ("trl", 4, ""), ("trl", 8, ""), ("trl", 8, "by length"),
+    ("trl", 8, "as it comes"),
 )  # fmt: skip
 """Who, records in a micro-batch, how."""
 
@@ -183,15 +185,19 @@ def peer(
     python: Path, folder: Path, dtype: str, who: str, batch: int, how: str
 ) -> tuple[float, int] | str:
     """The same of a peer, or why it has none."""
-    words = [python, Path(__file__).with_name("training_peer.py"), who, folder, batch, how, dtype]
+    words = [Path(__file__).with_name("training_peer.py"), who, folder, batch, how, dtype]
+    launcher = ["-m", "torch.distributed.run", "--nproc-per-node", "2"] if "two" in how else []
     done = subprocess.run(
-        [str(word) for word in words], capture_output=True, text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "2", "HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1"},
+        [str(word) for word in (python, *launcher, *words)], capture_output=True, text=True,
+        env={
+            **os.environ, "OMP_NUM_THREADS": "1" if launcher else "2", "HF_HUB_OFFLINE": "1",
+            "DO_NOT_TRACK": "1",
+        },
     )  # fmt: skip
     if done.returncode:
         return (done.stderr.strip().splitlines() or ["?"])[-1][:90]
-    told = json.loads(done.stdout.splitlines()[-1])
-    return told["tokens_per_s"], told["bytes"]
+    shares = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return sum(one["tokens_per_s"] for one in shares), sum(one["bytes"] for one in shares)
 
 
 def environment(given: str | None, folder: Path) -> Path:

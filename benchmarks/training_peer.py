@@ -2,10 +2,12 @@
 
     PYTHON training_peer.py trainer|trl FOLDER MICRO_BATCH ""|"by length"|"as it comes" DTYPE
 
-Prints useful tokens a second over timed steps, and what the process grew by.
+Prints useful tokens a second over timed steps, and what the process grew by. Under `torchrun` the
+steps are shared out to its processes, and each prints its own share.
 """
 
 import json
+import os
 import resource
 import sys
 import time
@@ -17,6 +19,8 @@ from transformers import Qwen2_5_VLForConditionalGeneration, Trainer, TrainerCal
 
 BATCH = 16
 WARM, TIMED_S = 2, 25.0
+TOGETHER = 10
+"""Timed steps of several processes, which have to stop at the same one."""
 
 
 class Rows(torch.utils.data.Dataset):
@@ -77,8 +81,8 @@ class Collator:
 class Clock(TrainerCallback):
     """Times steps after the first few, and stops when there are enough."""
 
-    def __init__(self, collator: Collator) -> None:
-        self.collator, self.start, self.before = collator, 0.0, 0
+    def __init__(self, collator: Collator, processes: int) -> None:
+        self.processes, self.collator, self.start, self.before = processes, collator, 0.0, 0
         self.seconds = self.tokens = 0.0
 
     def on_step_end(self, args, state, control, **kwargs):  # noqa: ANN001, ANN003, ANN201
@@ -88,7 +92,8 @@ class Clock(TrainerCallback):
             self.start, self.before = now, self.collator.useful
         elif state.global_step > WARM:
             self.seconds, self.tokens = now - self.start, self.collator.useful - self.before
-            if self.seconds > TIMED_S and state.global_step >= WARM + 4:
+            enough = self.seconds > TIMED_S and state.global_step >= WARM + 4
+            if state.global_step >= WARM + TOGETHER if self.processes > 1 else enough:
                 control.should_training_stop = True
         return control
 
@@ -96,16 +101,18 @@ class Clock(TrainerCallback):
 def main() -> None:
     """Train for a while."""
     who, folder, batch, how = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
     rows = Rows(folder)
     before = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
     model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
         folder / "model", dtype=torch.float32
     )
     collator = Collator(rows.image)
-    clock = Clock(collator)
+    clock = Clock(collator, processes)
     options = {
         "output_dir": str(folder / "out"), "per_device_train_batch_size": batch,
-        "gradient_accumulation_steps": BATCH // batch, "max_steps": 10_000, "report_to": [],
+        "gradient_accumulation_steps": BATCH // batch // processes, "max_steps": 10_000,
+        "report_to": [], "ddp_backend": "gloo" if processes > 1 else None,
         "learning_rate": 1e-4, "max_grad_norm": 1.0, "use_cpu": True, "save_strategy": "no",
         "logging_strategy": "no", "disable_tqdm": True, "remove_unused_columns": False,
         "dataloader_num_workers": 0, "bf16": sys.argv[5] == "bfloat16", "fp16": False,
