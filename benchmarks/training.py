@@ -196,7 +196,7 @@ def peer(
     )  # fmt: skip
     if done.returncode:
         return (done.stderr.strip().splitlines() or ["?"])[-1][:90]
-    shares = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    shares = [json.loads(line) for line in done.stdout.splitlines() if line[:2] == '{"']
     return sum(one["tokens_per_s"] for one in shares), sum(one["bytes"] for one in shares)
 
 
