@@ -26,6 +26,8 @@ SETS = {
     "tuned on": ("tuned", "tuned2", "stranger_seen"),
     "held out": ("held_out",),
     "unseen": ("stranger_unseen",),
+    "templates": ("templates_seen",),
+    "templates, unseen": ("templates_unseen",),
 }
 """Who wrote `stranger_*` had not read the rule; nobody tunes on the unseen half of it."""
 PLANTED = {
@@ -49,7 +51,7 @@ def read(name: str) -> list[Case]:
     """The cases of a file."""
     cases, group = [], ""
     for line in (FOLDER / f"{name}.txt").read_text("utf-8").splitlines():
-        sign, text = line[:1], line[2:]
+        sign, text = line[:1], line[2:].replace("\\n", "\n")
         if sign == "=":
             question, _, gold = text.partition(" | ")
             cases.append(Case(group, question, gold, []))

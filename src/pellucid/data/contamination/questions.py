@@ -12,12 +12,11 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from pellucid.data.duplicates.stopwords import STOPWORDS
-from pellucid.data.questions.wording import without_instructions
+from pellucid.data.questions.template import asked
 
 OPTIONS = 0.5
 """Least share of options that two lists must have in common."""
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
-_OPTION = re.compile(r"^\s*\(?([A-Ha-h])[.):]\s+(.+?)\s*$", re.MULTILINE)
 
 
 class Question(NamedTuple):
@@ -53,9 +52,9 @@ def question(text: str, gold: str, aliases: Iterable[str] = (), lettered: bool =
     >>> asked.words, asked.numbers
     (('price', 'tea'), ('1999', '3'))
     """
-    listed = {letter.upper(): plain(option) for letter, option in _OPTION.findall(text)}
-    asked = without_instructions(_OPTION.sub(" ", text))
-    found = _WORD.findall(_normal(asked))
+    bare, options = asked(text)
+    listed = {label or str(at): plain(option) for at, (label, option) in enumerate(options)}
+    found = _WORD.findall(_normal(bare))
     numbers = tuple(sorted(_number(one) for one in found if one[0].isdigit()))
     spelt = [one for one in found if not one[0].isdigit()]
     content = [_stem(one) for one in spelt if one not in STOPWORDS and _stem(one) not in STOPWORDS]
@@ -63,7 +62,7 @@ def question(text: str, gold: str, aliases: Iterable[str] = (), lettered: bool =
     if lettered and gold.strip().upper() in listed:
         golds = {listed[gold.strip().upper()], *map(plain, aliases)}
     return Question(
-        asked,
+        bare,
         tuple(content or [_stem(one) for one in spelt]),
         numbers,
         frozenset(listed.values()),

@@ -35,12 +35,17 @@ PHRASES = tuple(
             r"\b(?:which|what) (?:company|firm|manufacturer|maker)"
             r" (?:made|makes|produced|produces|built)\b|\bwhat make\b", " brand ",
         ),
-        (r"\bby (?:how much|what amount)\b", " howmuch "), (r"\bnumber of\b", " howmany "),
+        (r"\bby (?:how much|what amount)\b", " howmuch "), (
+            r"\b((?:tele)?phone|fax|account|invoice|serial|model|order|flight|room|house|page"
+            r"|reference|licen[cs]e|registration|jersey|bus|case) number\b", r"\1 numberword ",
+        ), (r"\bnumber of\b", " howmany "), (r"\bratio of ([^,?]+?) to ", r" \1 ratio "),
         (r"\bthe name (?=(?:of|on|in)\b)", " nameword "), (r"\bnumber\b", " numberword "),
         (r"\bfrom (?=(?:which|what|whom)\b)|\bfrom(?=\?|$)", " fromword "),
         (r"\bto (?=(?:which|what|whom)\b)|\bto(?=\?|$)", " toword "),
         (r"\be-mail", "email"), (r"\bworks? out\b", " "), (r"\bworked out\b", " "),
         (r"\b(stand|stands|stood) for\b", " represent "), (r"\bon foot\b", " walk "),
+        (r"\bright (?=(?:after|before|below|above|behind|next|under)\b)", " "),
+        (r"\bat the moment\b|\bright now\b", " currently "),
         (r"\bnext to\b", " beside "), (r"\bclose to\b", " beside "),
         (r"\b(at|by) the side of\b", " beside "), (r"\bin front of\b", " front "),
         (r"\bin (total|all|sum)\b", " total "), (r"\bfor the (first|last) time\b", r" \1 "),
@@ -60,7 +65,7 @@ PHRASES = tuple(
             r"(?=(?-i:[A-Z0-9]))", " ",
         ), (r"\bhow many\b", " howmany "),
         (r"\bover\b(?!\s*(?:\w+\s+)?\d)", " "),
-        (r"\bas well as\b", " and "), (r"\baccording to\b", " "), (r"\bturns? out\b", " "),
+        (r"\bas well as\b", " and "), (r"\b(?:according to|as per|turns? out)\b", " "),
         (r"\b(?:made|built) (?:of|from)\b", " material "), (r"\bq([1-4])\b", r" \1 quarter "),
         (r"^\s*compared (?:with|to) ([^,]+),(.*?)\??$", r"\2 \1"),
     )
@@ -78,12 +83,12 @@ EMPTY = _words(
     doing has have had having of in on at to for from by with within as and or if then so there
     here into onto upon during throughout along among amid until since towards toward between i
     you we he she they me us my our your their his her him them what which who whom whose how
-    why much many can could would will shall should may might must please kindly tell give given
-    say said state name named write find found determine identify report read see view seen
-    visible show shown display displayed depict illustrate present contain appear list listed
+    whether why much many can could would will shall should may might must please kindly tell
+    give given say said state name named write find found determine identify report read see view
+    seen visible show shown display displayed depict illustrate present contain appear list listed
     indicate mention mentioned according based base use provide following image picture photo
     photograph figure chart graph plot diagram screenshot screen illustration value number count
-    answer question respond reply directly just only exactly word short phrase also let know
+    answer question respond reply specify directly just only exactly word short phrase also let know
     want need like regarding concerning s t re ll ve d m out calculate compute estimate off up
     get obtain come make turn equal refer ask data scene ever every each any some such all kind
     type sort form level different stand lie lay set carry hold take keep go reach record
@@ -169,7 +174,7 @@ CONCEPTS = {
 """Words by what they stand for."""
 ALSO = {
     "fall": ">down", "drop": ">down", "rise": ">up", "climb": ">up", "gain": ">up",
-    "back": ">behind",
+    "back": ">behind", "follow": ">after",
 }  # fmt: skip
 """Words that may stand for it, and by themselves are ordinary."""
 RELATIVE = _words("who whom whose")
@@ -222,15 +227,3 @@ NUMBERS = {
 } | {"second": "2", "third": "3", "fourth": "4", "fifth": "5", "both": "2", "twice": "2"}
 COUNTING = _words("is only exactly just least most than")
 """Behind one of these, "one" is a number and not a word for a thing."""
-
-INSTRUCTION = re.compile(
-    r"^\W*(?:note|hint|instructions?)\s*:|"
-    r"^\W*(?:please\s+)?(?:directly\s+|only\s+|just\s+)?"
-    r"(?:answer|respond|reply|choose|select|pick|begin|put|output|return|provide|give|write|think|"
-    r"explain|show|format|end|finish|present|first,? (?:think|reason))\b.*"
-    r"\b(?:answers?|letters?|options?|choices?|single|phrase|steps?|step-by-step|boxed|numerals?|"
-    r"numerical|format|reasoning|brackets|true or false|yes or no|json|tags?)\b|"
-    r"^\W*(?:let'?s )?think step by step|^\W*options?\s*:?\s*$|^\W*choices?\s*:?\s*$",
-    re.IGNORECASE,
-)
-"""A sentence that says how to answer, not what is asked."""

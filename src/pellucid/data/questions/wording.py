@@ -4,16 +4,15 @@ Leaves out on purpose: options and golds, which `data/contamination/questions.py
 """
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from pellucid.data.questions import vocabulary as words
 from pellucid.data.questions.lexicon import degree_of, is_verb, lemmas
+from pellucid.data.questions.template import asked
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
-_SENTENCES = re.compile(r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)\s+|\n+|(?<=[.!?])(?=NOTE:)")
 _NAME, _WHOLE, _VERB, _PART, _SLIGHT = 2.0, 1.0, 0.6, 0.35, 0.3
 
 
@@ -44,17 +43,6 @@ class Wording(NamedTuple):
     """Each once, in their order."""
 
 
-def without_instructions(text: str) -> str:
-    """A question without the sentences that say how to answer; whole, if nothing were left.
-
-    >>> without_instructions("Which town is it? Answer with the option's letter.")
-    'Which town is it?'
-    """
-    parts = [part for part in _SENTENCES.split(text) if part.strip()]
-    kept = [part for part in parts if not words.INSTRUCTION.search(part)]
-    return " ".join(kept) if kept else text
-
-
 @lru_cache(maxsize=1 << 15)
 def wording(text: str) -> Wording:
     """Take a question apart.
@@ -62,7 +50,7 @@ def wording(text: str) -> Wording:
     >>> [unit.word for unit in wording("Which town had the highest rent in 1999?").units]
     ['town', '>max', 'rent']
     """
-    plain = without_instructions(unicodedata.normalize("NFKC", text))
+    plain = asked(text).text
     for pattern, other in words.PHRASES:
         plain = pattern.sub(other, plain)
     digits, spelt, units, said = set[str](), set[str](), list[Unit](), list[Unit]()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.data.questions.same import compare, stands_in
-from pellucid.data.questions.wording import without_instructions, wording
+from pellucid.data.questions.wording import wording
 
 SAME = [
     ("What was the price of wheat in 1987?", "Work out what wheat cost in the year 1987."),
@@ -98,23 +98,6 @@ def test_words_that_only_look_as_if_they_decide_do_not_contradict(one: str, othe
 def test_what_says_nothing_adds_nothing_to_what_both_say() -> None:
     assert compare(wording("Who is sitting by the lamp?"), wording("Who is kneeling?")).contradicts
     assert compare(wording("Whose lamp is it?"), wording("Whose is the spoon?")).share == 0.0
-
-
-@pytest.mark.parametrize(
-    ("text", "left"),
-    [
-        ("Which town?\nAnswer with the option's letter.", "Which town?"),
-        ("Which town? Answer the question using a single word or phrase.", "Which town?"),
-        ("Hint: mind the map. Which town?", "Which town?"),
-        ("Count the discs. Answer in curly brackets e.g. {3}.", "Count the discs."),
-        ("How many bars?NOTE:Begin your answer with 'My answer is'.", "How many bars?"),
-        ("Please think step by step. Which town is it?", "Which town is it?"),
-        ("Answer with the option's letter.", "Answer with the option's letter."),
-        ("Show me the town. Give its name.", "Show me the town. Give its name."),
-    ],
-)
-def test_how_to_answer_is_no_part_of_the_question(text: str, left: str) -> None:
-    assert without_instructions(text) == left
 
 
 def test_a_question_stands_in_a_longer_text_with_its_numbers_and_names() -> None:

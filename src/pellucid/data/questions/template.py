@@ -1,0 +1,320 @@
+"""A prompt without its template: the question in it, and the options that go with it.
+
+    You are given a chart. Reply briefly: What is the rate in Spain? A. 3 B. 5
+    -> What is the rate in Spain?            options A: 3, B: 5
+
+Whoever is spoken to, what to look at and how to answer are left out wherever something else is
+asked. What may tell two questions apart (a number, a name, left or right) stays, even in a clause
+that only says where to look. Leaves out on purpose: what is asked, which `wording` reads, and
+templates in other languages but for their words for question and answer.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
+
+from pellucid.data.questions.vocabulary import EMPTY
+
+
+class Asked(NamedTuple):
+    """What a prompt asks."""
+
+    text: str
+    """The question; the whole prompt, if nothing were left."""
+    options: tuple[tuple[str, str], ...]
+    """Label and text of each option, in their order; labels are capital letters or numbers, or
+    empty for options that have none."""
+
+
+def _any(*some: str) -> str:
+    """A pattern that matches any of these; spaces in them stand for any white space."""
+    words = (word for line in some for word in line.split("|"))
+    return "(?:" + "|".join(word.strip().replace(" ", r"\s+") for word in words) + ")"
+
+
+_WH = _any("what|which|who|whom|whose|how|when|where|why")
+_IS = _any("is|are|was|were|do|does|did|has|have|had|can|could|would|will|should|may")
+_ASKS = rf"(?:(?:(?:in|on|at|by|for|from|to|of|with|under)\s+)?{_WH}\b|{_IS}\b(?!\s+not\b))"
+_FIELD = re.compile(
+    r"^\W*\{.*?\"(?:question|instruction|query|prompt|content|text)\"\s*:\s*\"((?:[^\"\\]|\\.)+)\"",
+    re.IGNORECASE | re.DOTALL,
+)  # fmt: skip
+"""What is asked in a prompt that is a JSON object."""
+_TAG = re.compile(
+    r"<\|[^|<>]*\|>(?:system|user|assistant)?|</?[a-z_]+\d*>|\[/?INST\]|\\boxed\{[^{}]*\}",
+    re.IGNORECASE,
+)
+_LABEL = re.compile(
+    rf"^\W*{_any('system|user|human|assistant|bot|gpt|ai|model|output|image|rationale|solution|teacher|tutor|student|instruction|task|query|question|problem|prompt|input|answer|response|q|a')}"
+    r"\s*[:：]", re.IGNORECASE,
+)  # fmt: skip
+_SENTENCES = re.compile(
+    r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!a\.m\.)(?<!p\.m\.)\s+|(?<=[。！？])|\n+|;\s+|(?<=[.!?])(?=NOTE:)"
+)
+_SYMBOLS = {"△": " triangle ", "∥": " parallel ", "⊥": " perpendicular ", "∠": " angle "}
+
+_MARK = re.compile(r"(?<![\w.])(?:\(([A-Ha-h]|\d)\)|([A-H])[.):](?=\s)|(\d)\)(?=\s))\s*")
+_LINE = re.compile(r"^[ \t]*\(?([A-Ha-h])[.):][ \t]+", re.MULTILINE)
+_SMALL = re.compile(r"(?<![\w.])([a-h])[.)](?=\s)\s*")
+_STOP = r"(?<=[^\W\d])[.?!](?=\s|$)|\n|$"
+_END = re.compile(_STOP)
+_OFFER = _any(
+    "(?:answer |the )?(?:choices|options|candidates)|possible answers",
+    "(?:choose|pick|select)(?: one)?(?: from| of)?(?: the following)?",
+)
+_OFFERED = re.compile(rf"\b{_OFFER}(?:\s+are)?\s*[:：]?\s*$", re.IGNORECASE)
+_LISTED = re.compile(rf"\b{_OFFER}\s*:\s*(?:\[([^\]\n]*)\]\.?|(.+?)(?:{_STOP}))", re.IGNORECASE)
+_LETTERS = re.compile(r"\(\s*[A-H](?:\s*[,/]\s*[A-H])*(?:,?\s*(?:or|and)\s*[A-H])?\s*\)")
+_REMARK = re.compile(
+    rf"\(([^()]*\b{_any('answer|integer|single|word|phrase|option|letter|numeral')}s?\b[^()]*|\s*)\)"
+    r"\W*$", re.IGNORECASE | re.MULTILINE,
+)  # fmt: skip
+_AS = re.compile(
+    r",?\s+(?:and\s+)?nothing\s+else\W*$|,\s+in\s+plain\s+text\b.*$|"
+    rf",?\s+{_any('wrapped|enclosed|formatted')}\s+{_any('as|in|inside|within')}\b.*$",
+    re.IGNORECASE,
+)
+
+_ANSWER = _any(
+    r"answers?|answered|answering|respon[ds]\w*|repl(?:y|ies)|explanations?|punctuation|reasoning",
+    r"concise(?:ly)?|brief(?:ly)?|succinct(?:ly)?|step[- ]by[- ]step|json|digits|phrase|tags?",
+    r"boxed|format|letters?|options?|choices?|single|steps?|numerals?|numerical|brackets",
+    r"true or false|yes or no|sentences?",
+)
+_FOREIGN = re.compile(
+    r"\b" + _any(
+        r"fragen?|beantworte\w*|antwort\w*|pregunta\w*|respuesta\w*|respond[ae]\w*|pergunta\w*",
+        r"réponds|répondez|réponse|domanda|rispond\w*|pytani\w*|odpowied\w*|vraag|antwoord",
+        r"вопрос\w*|ответ\w*",
+    ) + r"\b|问|答|質問|질문", re.IGNORECASE,
+)  # fmt: skip
+"""Question and answer in other languages."""
+_ORDER = _any(
+    "answer|respond|reply|choose|select|pick|begin|put|output|return|provide|give|write|think",
+    "explain|show|format|end|finish|present|reason|keep|ensure|make sure|wrap|use|include|be|your",
+    "the (?:final |whole )?(?:answer|response|reply|reasoning)|do not|don't|no|only|without|if",
+    "limit|state",
+)
+_HOW = re.compile(
+    r"^\W*(?:"
+    r"(?:note|hint|instructions?)\s*:"
+    rf"|(?:please\s+)?(?:(?:directly|only|just|first|then|finally)\W+)?{_ORDER}\b.*\b{_ANSWER}\b"
+    r"|(?:(?:only|just|the|a|one)\s+)*(?:letter|number|digits?|word|name)s?(?:\s+only)?,?"
+    r"(?:\s+please)?\W*$"
+    r"|(?:please\s+)?answer\s+(?:the|this|my|these)\b.*\bquestions?\b"
+    r"|show\s+(?:your|all|the)\s+(?:work|steps?|reasoning)\b|(?:reference\s+)?ocr\s+tokens?\s*:"
+    r"|(?:just|only)\s+(?:the|a|one)\b|(?:one|a)\s+(?:single\s+)?(?:line|word|sentence)\b"
+    r"|(?:copy|output|put|write|keep|print|return|report|give)\s+"
+    r"(?:it|the\s+(?:value|number|name|letter|text|result))\b"
+    r"|solve\s+(?:the|this)\s+(?:task|problem|question|exercise)\b"
+    r"|(?:if|when|where)\b.*,\s+(?:then\s+)?(?:respond|answer|reply|say|write|output)\b"
+    r"|round\b|if\s+(?:unsure|not\s+sure|unclear)\b|answer\s+format\b"
+    r"|(?:letter|number|name|digit|word)s?\s+only\b"
+    r"|(?:no|without)\s+(?:any\s+)?(?:additional|further|extra|other|markdown|comment\w*)\b"
+    r"|thank\s+you\b|thanks\b|use\s+the\s+exact\b|(?:first,?\s+)?(?:think|reason)\b(?!\s+about)"
+    r"|which\s+(?:one\s+)?is\s+(?:right|correct|true)\W*$"
+    r"|(?:no|without)\s+(?:punctuation|explanations?|units?)\b|(?:please\s+)?quote\s+it\b"
+    r"|(?:reply|respond|answer)\s+(?:with|in|using|as|by|after|only|directly|briefly|exactly)\b"
+    r"|(?:let'?s\s+)?think\s+step\s+by\s+step|(?:options?|choices?)\s*:?\s*$"
+    r")", re.IGNORECASE,
+)  # fmt: skip
+"""A sentence that says how to answer."""
+_SPEAKS = re.compile(
+    rf"^(?!.*\d).*\b{_any('answers?|responses?|respond|reply|explain|explanations?|reasoning')}\b|"
+    r"\bstep[- ]by[- ]step\b|^\W*(?:please\s+)?(?:output|return|give|write)\s+(?:only|just)\b|"
+    r"^\W*if\b(?!.*\d)|^\W*(?:the\s+following|this)\s+is\s+(?:a|the)\s+question\b",
+    re.IGNORECASE | re.DOTALL,
+)  # fmt: skip
+"""Beside a question, one that speaks of the answer to it."""
+_LOOK = r"(?:please\s+)?(?:(?:carefully|closely)\s+)?" + _any(
+    "stud(?:y|ying)|look(?:ing)?(?: closely| carefully)? at|examin(?:e|ing)|inspect(?:ing)?",
+    "read(?:ing)?|observ(?:e|ing)|analy[sz](?:e|ing)|consider(?:ing)?|review(?:ing)?",
+    "refer(?:ring)? to|view(?:ing)?|think(?:ing)? about|see",
+) + r"\b"  # fmt: skip
+_WHO = re.compile(
+    r"^\W*(?:"
+    r"you(?:'re|\s+are)\s+(?:an?|the|given|provided|shown|looking|asked)\b"
+    rf"|{_LOOK}|(?:hello|hi|hey)\W*$|act\s+as\b|context\s*:|(?:a\s+)?questions?\s+(?:about|on)\b"
+    r"|(?:here(?:'s|\s+is|\s+are)|below\s+is|this\s+is|i\s+(?:have|attached))\s+(?:an?|the|some)\b"
+    r"|[\w-]+(?:[ -][\w-]+){0,3}\s+(?:task|attached)\W*$"
+    r")", re.IGNORECASE,
+)  # fmt: skip
+"""A sentence that says who is asked, and what to look at."""
+_COLON = re.compile(rf"^([^:?]*):\s*(?={_ASKS})", re.IGNORECASE)
+_ABOUT = re.compile(
+    rf"^\W*(?:{_LOOK}|us(?:e|ing)\b)|\b(?:{_ANSWER}|questions?|tell me)\b", re.IGNORECASE
+)
+_TELL = _any(
+    "tell|write down|report|find|count|extract|let me know|decide|answer|say|explain|determine",
+    "state|identify|give",
+)
+_LEADS = (
+    re.compile(  # "read the page and tell me"
+        rf"^\W*((?:(?:could|can|would)\s+you\s+)?{_LOOK}[^,:;?]*?)\s+(?:and|then)\s+"
+        rf"(?:then\s+)?(?:please\s+)?(?={_TELL}\b)", re.IGNORECASE,
+    ),
+    re.compile(  # "based on the plot, which"
+        rf"^\W*((?:{_LOOK}|" + _any(
+            "given|based on|according to|as per|using|judging (?:by|from)|in view of|from|as an?",
+            "in (?:the|this) (?:image|picture|photo|figure|chart|graph|plot|diagram|document)",
+            "with reference to|as (?:shown|seen|depicted|illustrated)",
+        ) + r")\b[^,:;?]*)[,:]\s+", re.IGNORECASE,
+    ),
+    re.compile(rf"^\W*(given\s+(?:this|the|these)\s+(?:\w+\s+){{1,3}})(?={_WH}\b)", re.IGNORECASE),
+)  # fmt: skip
+_INDIRECT = re.compile(  # "I need you to tell me who"
+    rf"^(?!\W*{_WH}\b)(?=.*?\b(?:you|me|us|i|please|kindly)\b|(?!\W*{_IS}\b))(.*?\b" + _any(
+        "tell(?: me| us)?|say|know|knowing|explain|determine|decide|choose|select|count|find out",
+        "learn|check|wonder(?:ing)?|state|identify|figure out|describe|report|specify|indicate",
+        "curious|ask|understand",
+    ) + rf"\W+(?:please\W+)?)(?=(?:(?:in|on|at|by|for|from|to|of|with|under)\s+)?{_WH}\b"
+    r"|(?:whether|if)\b)", re.IGNORECASE | re.DOTALL,
+)  # fmt: skip
+_BEHIND = re.compile(
+    rf",?\s+({_any('according to|based on|as shown in|as seen in')}"
+    r"\s+(?:the|this)(?:\s+\w+)?\s+\w+)(?=\W*$)", re.IGNORECASE,
+)  # fmt: skip
+_APART = re.compile(
+    r"\d|\b(?:left|right|first|second|third|last|top|bottom|upper|lower|other|middle)\b|"
+    r"\b(?:suppose|assum\w+|if|unless|when|after|before|without|except)\b|"
+    r"(?<=[\w,] )(?-i:[A-Z][a-z])", re.IGNORECASE,
+)  # fmt: skip
+"""What may tell two questions apart in a clause that says where to look."""
+_BRIEF = 30
+"""Characters of a question mark's sentence that may be no question ("Which is right?")."""
+_LEAST = 2
+"""Words that say something, which a question without such a clause must have."""
+_FRAME = re.compile(
+    r"^\W*(?:(?:hello|hi|hey)\W+)?(?:(?:please|kindly)\s+)?"
+    r"(?:(?:could|can|would|will|may|might)\s+(?:you|i|we)\b\W*)?"
+    rf"(?:{_any('please|kindly|mind|be so kind as to|be able to|help me')}\s+)*"
+    rf"(?:{_any('i(?:.d| would) like to|i want to|i(?:.m| am) curious|i(?:.m| am) wondering')}\s+|"
+    r"i\s+wonder\s+)?"
+    rf"(?:{_any('check|verify|confirm|decide|determine|see|tell me|say')}\s+(?:whether|if|that)\b|"
+    rf"{_any('explain|ask|telling me|find out|extract|copy|transcribe|select|write down')}\b"
+    r"(?!\s+(?:all|every|each)\b))?\s*", re.IGNORECASE,
+)  # fmt: skip
+"""What is said before a question, or in place of a question mark."""
+_QUESTION = re.compile(
+    rf"\?\W*$|^\W*{_ASKS}|"
+    rf"\b{_any('check|verify|confirm|decide|determine|tell|say')}\s+(?:whether|if)\b|"
+    rf"\b{_any('tell(?:ing)? me|let me know|like to know|want to know|wonder(?:ing)?|curious')}\b|"
+    r"^\W*(?:(?:please|kindly)\s+)?" + _any(
+        "identify|report|name|give|state|provide|find|extract|copy|list|count|describe|specify",
+        "indicate|determine|calculate|compute|estimate|check|confirm|decide|select|transcribe",
+        "work out|write down|solve",
+    ) + r"\b", re.IGNORECASE,
+)  # fmt: skip
+
+
+@lru_cache(maxsize=1 << 15)
+def asked(prompt: str) -> Asked:
+    """The question of a prompt, and its options.
+
+    >>> asked("Which town is it? Answer with the option's letter.").text
+    'Which town is it?'
+    >>> asked("Study the map. Which town? Choices: (A) Ulm (B) Rom").options
+    (('A', 'Ulm'), ('B', 'Rom'))
+    """
+    text = unicodedata.normalize("NFKC", prompt)
+    for symbol, word in _SYMBOLS.items():
+        text = text.replace(symbol, word)
+    if field := _FIELD.match(text):
+        text = field[1].replace(r"\n", "\n").replace(r"\"", '"')
+    text, options = _without_options(_TAG.sub(" ", text))
+    text = _REMARK.sub("", _LETTERS.sub(" ", text))
+    parts = [_LABEL.sub("", part).strip() for part in _SENTENCES.split(text)]
+    parts = [part for part in parts if re.search(r"\w", part)]
+    asks = [_asks(part) for part in parts]
+    if any(asks):
+        kept = [
+            _bare(part) if ask else part
+            for part, ask in zip(parts, asks, strict=True)
+            if ask or not _frames(part)
+        ]
+    else:
+        kept = [part for part in parts if not _HOW.search(part)]
+    found = " ".join(part for part in kept if part)
+    return Asked(found if re.search(r"\w", found) else prompt, options)
+
+
+def _asks(part: str) -> bool:
+    """Whether a sentence asks something."""
+    if _HOW.search(part) and not (part.endswith("?") and len(part) > _BRIEF):
+        return False
+    return bool(_QUESTION.search(part) or _INDIRECT.match(part))
+
+
+def _frames(part: str) -> bool:
+    """Whether a sentence beside a question says only how to answer, who does, what to look at."""
+    if _HOW.search(part) or _SPEAKS.search(part) or _FOREIGN.search(part):
+        return True
+    return bool(_WHO.search(part) and not re.search(r"\d", part))
+
+
+def _bare(part: str) -> str:
+    """A sentence that asks, without what is around it."""
+    part = _AS.sub("", part)
+    if before := _COLON.match(part):
+        if _FOREIGN.search(before[1]):
+            part = part[before.end() :]
+        elif _ABOUT.search(before[1]):
+            part = _shorter(part, before[1], part[before.end() :])
+    for clause in (*_LEADS, _INDIRECT):
+        if hit := clause.match(part):
+            part = _shorter(part, hit[1], part[hit.end() :])
+    if hit := _BEHIND.search(part):
+        part = _shorter(part, hit[1], part[: hit.start()] + part[hit.end() :])
+    rest = _FRAME.sub("", part, count=1)
+    return rest if re.search(r"\w", rest) else part
+
+
+def _shorter(part: str, clause: str, rest: str) -> str:
+    """A sentence without a clause that only says where to look; whole, if it may say more."""
+    said = {word for word in re.findall(r"[^\W\d_]+", rest.casefold())} - EMPTY
+    return part if _APART.search(clause) or len(said) < _LEAST else rest
+
+
+def _without_options(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """A prompt without its list of options, and these."""
+    for pattern, least in ((_LINE, 2), (_MARK, 2), (_SMALL, 3)):
+        marks = _run(pattern.finditer(text))
+        if len(marks) >= least:
+            return _cut(text, marks)
+    hit = _LISTED.search(text)
+    if hit:
+        some = [one.strip(" \"'.") for one in re.split(r"[/;,|]|\bor\b", hit[1] or hit[2])]
+        some = [one for one in some if one]
+        if len(some) > 1:
+            return text[: hit.start()] + " " + text[hit.end() :], tuple(("", one) for one in some)
+    return text, ()
+
+
+def _run(marks: Iterable[re.Match[str]]) -> list[re.Match[str]]:
+    """The marks from the first on that count on from A, a or 1, one after the other."""
+    found: list[re.Match[str]] = []
+    for mark in marks:
+        label = _label(mark)
+        if label in ("A", "1") and len(found) < 2:
+            found = [mark]
+        elif found and ord(label) == ord(_label(found[-1])) + 1:
+            found.append(mark)
+    return found
+
+
+def _label(mark: re.Match[str]) -> str:
+    return next(group for group in mark.groups() if group).upper()
+
+
+def _cut(text: str, marks: list[re.Match[str]]) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """A text without the options behind these marks."""
+    end = _END.search(text, marks[-1].end())
+    stops = [mark.start() for mark in marks[1:]] + [end.start() if end else len(text)]
+    options = tuple(
+        (_label(mark), text[mark.end() : stop].strip(" \t\n.;,"))
+        for mark, stop in zip(marks, stops, strict=True)
+    )
+    before = _OFFERED.sub("", text[: marks[0].start()])
+    return f"{before}\n{text[stops[-1] :].lstrip(' .?!')}", options
