@@ -26,7 +26,7 @@ SETS = {
     "tuned on": ("tuned", "tuned2", "stranger_seen"),
     "held out": ("held_out",),
     "unseen": ("stranger_unseen",),
-    "templates": ("templates_seen",),
+    "templates": ("templates",),
     "templates, unseen": ("templates_unseen",),
 }
 """Who wrote `stranger_*` had not read the rule; nobody tunes on the unseen half of it."""

@@ -56,16 +56,19 @@ _SENTENCES = re.compile(
 _SYMBOLS = {"△": " triangle ", "∥": " parallel ", "⊥": " perpendicular ", "∠": " angle "}
 
 _MARK = re.compile(r"(?<![\w.])(?:\(([A-Ha-h]|\d)\)|([A-H])[.):](?=\s)|(\d)\)(?=\s))\s*")
-_LINE = re.compile(r"^[ \t]*\(?([A-Ha-h])[.):][ \t]+", re.MULTILINE)
+_LINE = re.compile(r"^[ \t]*\(?([A-Ha-h])(?:[.)][ \t]+|:[ \t]*)(?=\S)", re.MULTILINE)
 _SMALL = re.compile(r"(?<![\w.])([a-h])[.)](?=\s)\s*")
+_BRACES = re.compile(r"\{([^{}:\n]+(?:,[^{}:\n]+)+)\}")
 _STOP = r"(?<=[^\W\d])[.?!](?=\s|$)|\n|$"
 _END = re.compile(_STOP)
 _OFFER = _any(
-    "(?:answer |the )?(?:choices|options|candidates)|possible answers",
-    "(?:choose|pick|select)(?: one)?(?: from| of)?(?: the following)?",
+    "(?:answer |the |my )?(?:choices|options|candidates)|possible answers",
+    "(?:choose|pick|select)(?: one)?(?: from| of| among)?(?: the following)?",
 )
-_OFFERED = re.compile(rf"\b{_OFFER}(?:\s+are)?\s*[:：]?\s*$", re.IGNORECASE)
-_LISTED = re.compile(rf"\b{_OFFER}\s*:\s*(?:\[([^\]\n]*)\]\.?|(.+?)(?:{_STOP}))", re.IGNORECASE)
+_OFFERED = re.compile(rf"\b{_OFFER}(?:\s+are)?\s*[:：]?\s*\[?\s*$", re.IGNORECASE)
+_LISTED = re.compile(
+    rf"\b{_OFFER}\s*(?::|are\b:?)\s*(?:\[([^\]\n]*)\]\.?|(.+?)(?:{_STOP}))", re.IGNORECASE
+)
 _LETTERS = re.compile(r"\(\s*[A-H](?:\s*[,/]\s*[A-H])*(?:,?\s*(?:or|and)\s*[A-H])?\s*\)")
 _REMARK = re.compile(
     rf"\(([^()]*\b{_any('answer|integer|single|word|phrase|option|letter|numeral')}s?\b[^()]*|\s*)\)"
@@ -113,6 +116,7 @@ _HOW = re.compile(
     r"|round\b|if\s+(?:unsure|not\s+sure|unclear)\b|answer\s+format\b"
     r"|(?:letter|number|name|digit|word)s?\s+only\b"
     r"|(?:no|without)\s+(?:any\s+)?(?:additional|further|extra|other|markdown|comment\w*)\b"
+    r"|(?:put|place|box|enclose)\s+(?:the|your)\b|there\s+is\s+only\s+one\b"
     r"|thank\s+you\b|thanks\b|use\s+the\s+exact\b|(?:first,?\s+)?(?:think|reason)\b(?!\s+about)"
     r"|which\s+(?:one\s+)?is\s+(?:right|correct|true)\W*$"
     r"|(?:no|without)\s+(?:punctuation|explanations?|units?)\b|(?:please\s+)?quote\s+it\b"
@@ -136,9 +140,10 @@ _LOOK = r"(?:please\s+)?(?:(?:carefully|closely)\s+)?" + _any(
 _WHO = re.compile(
     r"^\W*(?:"
     r"you(?:'re|\s+are)\s+(?:an?|the|given|provided|shown|looking|asked)\b"
-    rf"|{_LOOK}|(?:hello|hi|hey)\W*$|act\s+as\b|context\s*:|(?:a\s+)?questions?\s+(?:about|on)\b"
+    rf"|{_LOOK}|(?:hello|hi|hey)\W*$|act\s+as\b|role\s*:|a\s+chat\s+between\b|"
+    r"(?:assume|imagine|suppose|pretend)\s+(?:that\s+)?you(?:'re|\s+are)\b|context\s*:|(?:a\s+)?questions?\s+(?:about|on)\b"
     r"|(?:here(?:'s|\s+is|\s+are)|below\s+is|this\s+is|i\s+(?:have|attached))\s+(?:an?|the|some)\b"
-    r"|[\w-]+(?:[ -][\w-]+){0,3}\s+(?:task|attached)\W*$"
+    r"|[\w-]+(?:[ -][\w-]+){0,3}\s+(?:task|attached|extraction|v?qa|answering)\W*$"
     r")", re.IGNORECASE,
 )  # fmt: skip
 """A sentence that says who is asked, and what to look at."""
@@ -191,7 +196,7 @@ _FRAME = re.compile(
     r"(?:(?:could|can|would|will|may|might)\s+(?:you|i|we)\b\W*)?"
     rf"(?:{_any('please|kindly|mind|be so kind as to|be able to|help me')}\s+)*"
     rf"(?:{_any('i(?:.d| would) like to|i want to|i(?:.m| am) curious|i(?:.m| am) wondering')}\s+|"
-    r"i\s+wonder\s+)?"
+    r"i\s+wonder\W+)?"
     rf"(?:{_any('check|verify|confirm|decide|determine|see|tell me|say')}\s+(?:whether|if|that)\b|"
     rf"{_any('explain|ask|telling me|find out|extract|copy|transcribe|select|write down')}\b"
     r"(?!\s+(?:all|every|each)\b))?\s*", re.IGNORECASE,
@@ -200,7 +205,8 @@ _FRAME = re.compile(
 _QUESTION = re.compile(
     rf"\?\W*$|^\W*{_ASKS}|"
     rf"\b{_any('check|verify|confirm|decide|determine|tell|say')}\s+(?:whether|if)\b|"
-    rf"\b{_any('tell(?:ing)? me|let me know|like to know|want to know|wonder(?:ing)?|curious')}\b|"
+    r"\b(?:(?:tell(?:ing)?|told)\s+me|let\s+me\s+know|(?:like|want)\s+to\s+know|wonder(?:ing)?"
+    r"|curious)\b|"
     r"^\W*(?:(?:please|kindly)\s+)?" + _any(
         "identify|report|name|give|state|provide|find|extract|copy|list|count|describe|specify",
         "indicate|determine|calculate|compute|estimate|check|confirm|decide|select|transcribe",
@@ -283,9 +289,9 @@ def _without_options(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
         marks = _run(pattern.finditer(text))
         if len(marks) >= least:
             return _cut(text, marks)
-    hit = _LISTED.search(text)
-    if hit:
-        some = [one.strip(" \"'.") for one in re.split(r"[/;,|]|\bor\b", hit[1] or hit[2])]
+    if hit := _LISTED.search(text) or _BRACES.search(text):
+        listed = next(group for group in hit.groups() if group)
+        some = [one.strip(" \"'.") for one in re.split(r"[/;,|]|\bor\b", listed)]
         some = [one for one in some if one]
         if len(some) > 1:
             return text[: hit.start()] + " " + text[hit.end() :], tuple(("", one) for one in some)
@@ -313,7 +319,7 @@ def _cut(text: str, marks: list[re.Match[str]]) -> tuple[str, tuple[tuple[str, s
     end = _END.search(text, marks[-1].end())
     stops = [mark.start() for mark in marks[1:]] + [end.start() if end else len(text)]
     options = tuple(
-        (_label(mark), text[mark.end() : stop].strip(" \t\n.;,"))
+        (_label(mark), text[mark.end() : stop].strip(" \t\n.;,]"))
         for mark, stop in zip(marks, stops, strict=True)
     )
     before = _OFFERED.sub("", text[: marks[0].start()])

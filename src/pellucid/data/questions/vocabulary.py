@@ -199,7 +199,7 @@ EXCLUSIVE = tuple(
     for some in (
         "@number @time @place @name @why", "@number @howmany", "@who @number @time @place @howmany",
         "@place @howmany", "@day @month @year @hour", "@all @any", "@from @to", "@doer @done",
-        "@sit @stand @lie @kneel",
+        "@sit @stand @lie @kneel", "colour material shape",
         "@each @whole >sum >mean", "@milligram @gram @kilogram @pound", "@metre @kilometre @mile",
         "@dollar @euro @pound",
     )
