@@ -200,6 +200,16 @@ def test_equal_vectors_make_no_pictures_one(own: str, tmp_path: Path) -> None:
     assert joined(tmp_path / "a", cosine=cosine, crops=False) == list(range(9))
 
 
+@pytest.mark.parametrize("pictures", [0, 1])
+def test_of_no_two_pictures_there_is_no_pair(own: str, tmp_path: Path, pictures: int) -> None:
+    build(
+        tmp_path / "a", [Row(tuple(shown()[:pictures]), "Who is Ann?", "Eve"), Row((), "Who?", "I")]
+    )
+    cosine = Cosine(image_embedding(f"{own}:vectors"), 0.0)
+    found = find_duplicates([tmp_path / "a"], cosine=cosine)
+    assert (found.images, found.image_clusters, found.looked_at) == (pictures, pictures, 0)
+
+
 def test_the_pairs_do_not_depend_on_shards_or_stores(own: str, tmp_path: Path) -> None:
     rows = [Row((one,), "What is shown?", "-") for one in shown()]
     build(tmp_path / "a", rows)
@@ -328,3 +338,11 @@ def test_the_contract_helper(own: str, tmp_path: Path) -> None:
         testing.check_image_embedding(f"{own}:fails")
     build(tmp_path / "a", [Row((one,), "What?", "-") for one in shown()[:3]])
     assert testing.check_image_embedding(f"{own}:vectors", store=tmp_path / "a") == 64
+
+
+def test_a_file_that_changes_meanwhile_is_a_user_error(own: str, tmp_path: Path) -> None:
+    build(tmp_path / "a", [Row((shown()[0],), "What?", "-")])
+    operator = image_embedding(f"{own}:vectors")
+    Path(own).write_text(OWN + "# changed\n")
+    with pytest.raises(UserError, match="was changed while its vectors were made"):
+        run_operator(tmp_path / "a", operator)
