@@ -25,12 +25,12 @@ FROZEN = {
     "pellucid data catalog": ["--help", "--json", "name"],
     "pellucid data check": ["--help", "--images", "--json", "--max-image-pixels", "file"],
     "pellucid data decontaminate": [
-        "--against", "--alike", "--embedding", "--help", "--home", "--json", "--page", "--runner",
-        "--workers", "stores",
+        "--against", "--alike", "--embedding", "--help", "--home", "--image-alike",
+        "--image-embedding", "--json", "--page", "--runner", "--workers", "stores",
     ],
     "pellucid data dedup": [
-        "--alike", "--crops", "--embedding", "--help", "--home", "--json", "--runner", "--workers",
-        "stores",
+        "--alike", "--crops", "--embedding", "--help", "--home", "--image-alike",
+        "--image-embedding", "--json", "--runner", "--workers", "stores",
     ],
     "pellucid data diff": ["--count", "--help", "--home", "--json", "a", "b"],
     "pellucid data export": ["--format", "--help", "--home", "--json", "--split", "--to", "store"],

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +10,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from benchmarks.planted import COPIES, Row, build, drawn, png
+from benchmarks.planted import COPIES, Row, almost, build, drawn, png
+from PIL import Image
 from tests.e2e.command import pellucid
 
 KILL = Path(__file__).with_name("kill_at.py")
@@ -67,6 +69,65 @@ def test_an_own_embedding_as_the_page_says(home: Path) -> None:
     assert json.loads(told)["params"]["embedding"]["file"] == "my.py"
     done = pellucid("data", "dedup", "train", "--embedding", "my.py:vektors", cwd=home)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "vectors" in done.stderr
+
+
+@pytest.fixture
+def turned(home: Path) -> Path:
+    """The notice mirrored and turned, beside others of its template; the page's function."""
+    notice, turn = drawn("notices", 0), Image.Transpose
+    made = [notice.transpose(turn.FLIP_LEFT_RIGHT), notice.transpose(turn.ROTATE_270)]
+    made += [almost("notices", 0), drawn("notices", 2)]
+    rows = [Row((png(one),), "Which room is closed?", "7") for one in made]
+    build(home / "more", rows, shard_rows=1)
+    code = PAGE.read_text("utf-8").split("## Turned")[1].split("```python\n")[1].split("```")[0]
+    (home / "looks.py").write_text(code, "utf-8")
+    return home
+
+
+def test_turned_pictures_as_the_page_says(turned: Path) -> None:
+    lines = PAGE.read_text("utf-8").split("```sh\n")[4].split("```")[0].splitlines()
+    for line in lines:
+        done = pellucid(*line.split()[1:], cwd=turned)
+        assert done.returncode == 0, done.stderr
+    told = json.loads((turned / "train/labels/duplicates@2/manifest.json").read_text("utf-8"))
+    known = told["params"]["image_embedding"]
+    assert known["code"] == hashlib.sha256((turned / "looks.py").read_bytes()).hexdigest()
+    assert (known["function"], known["alike"]) == ("colours", 0.9)
+    words = ["data", "dedup", "train", "more", "--json"]
+    found = json.loads(pellucid(*words, cwd=turned).stdout)
+    assert (found["images"], found["image_clusters"]) == (7, 6)
+    words += ["--image-embedding", "looks.py:colours"]
+    found = json.loads(pellucid(*words, "--workers", 2, cwd=turned).stdout)
+    assert (found["images"], found["image_clusters"]) == (7, 4)
+
+
+def test_a_wrong_image_embedding_is_one_line(turned: Path) -> None:
+    (turned / "bad.py").write_text("def none(images):\n    return [[0.0]] * len(images)\n")
+    for name, told in (
+        ("looks.py:colors", "colours"),
+        ("look.py:colours", "not there"),
+        ("bad.py:none", "zeros"),
+    ):
+        done = pellucid("data", "dedup", "train", "--image-embedding", name, cwd=turned)
+        assert done.returncode == 2 and "Traceback" not in done.stderr
+        last = done.stderr.splitlines()[-1]
+        assert "--image-embedding=" in last and told in last, done.stderr
+
+
+@pytest.mark.parametrize("moment", [2, 5, 9, 12])
+def test_vectors_killed_and_called_again(turned: Path, moment: int) -> None:
+    words = ["data", "dedup", str(turned / "more"), "--image-embedding"]
+    words.append(str(turned / "looks.py:colours"))
+    log = str(turned / "log")
+    begun = subprocess.run(
+        [sys.executable, KILL, "before replace", str(moment), log, *words], capture_output=True
+    )
+    assert begun.returncode == -signal.SIGKILL
+    ended = pellucid(*words)
+    assert ended.returncode == 0, ended.stderr
+    found = tree(turned / "more")
+    shutil.rmtree(turned / "more/labels")
+    assert pellucid(*words).returncode == 0 and tree(turned / "more") == found
 
 
 def test_what_is_counted(home: Path) -> None:

@@ -12,15 +12,18 @@ want; that needs examples of your own.
 
 answers   rewards and scorers          rows      sources
 records   operators and tasks          images    image strategies
+embedding embeddings of pictures
 """
 
 from pellucid.testing.answers import ANSWERS, check_reward, check_scorer, rollout
+from pellucid.testing.embedding import check_image_embedding
 from pellucid.testing.images import check_images
 from pellucid.testing.records import check_op, check_task
 from pellucid.testing.rows import check_rows
 
 __all__ = [
     "ANSWERS",
+    "check_image_embedding",
     "check_images",
     "check_op",
     "check_reward",

@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli.data.dedup import Alike, EmbeddingName, RunnerName, Stores, Workers
+from pellucid.cli.data.dedup import (
+    Alike,
+    EmbeddingName,
+    ImageAlike,
+    ImageEmbeddingName,
+    RunnerName,
+    Stores,
+    Workers,
+    by_cosine,
+)
 from pellucid.cli.options import DEFAULT_HOME, Home, Json, one_thread_each
 from pellucid.cli.show import check_page, print_json, print_table, print_wrapped
 
@@ -23,6 +32,8 @@ def decontaminate(
     runner: RunnerName = "local",
     embedding: EmbeddingName = None,
     alike: Alike = 0.9,
+    image_embedding: ImageEmbeddingName = None,
+    image_alike: ImageAlike = 0.9,
     json_: Json = False,
     home: Home = DEFAULT_HOME,
 ) -> None:
@@ -45,9 +56,9 @@ def decontaminate(
     folders, held = folders_of(home, stores), folders_of(home, against)
     if page:
         check_page(page)
-    found = find_contamination(
-        folders, held, runner, workers, Embedding(embedding, alike) if embedding else None
-    )
+    own = Embedding(embedding, alike) if embedding else None
+    cosine = by_cosine(image_embedding, image_alike)
+    found = find_contamination(folders, held, runner, workers, own, cosine)
     shown = write_page(folders, held, page) if page else 0
     if json_:
         print_json(asdict(found))

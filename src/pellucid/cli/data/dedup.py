@@ -1,11 +1,14 @@
 """`pellucid data dedup`: which records, texts and pictures are the same."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pellucid.cli.options import DEFAULT_HOME, Home, Json, one_thread_each
 from pellucid.cli.show import print_fields, print_json, print_wrapped
+
+if TYPE_CHECKING:
+    from pellucid.data.duplicates.cosine import Cosine
 
 Stores = Annotated[
     list[str], typer.Argument(help="Stores' folders, runs, or RUN:SOURCE.", metavar="STORE...")
@@ -32,6 +35,21 @@ Alike = Annotated[
         metavar="X",
     ),
 ]  # fmt: skip
+ImageEmbeddingName = Annotated[
+    str | None,
+    typer.Option(
+        "--image-embedding",
+        help="Function in a Python file that makes vectors of pictures.",
+        metavar="FILE.py:FUNCTION",
+    ),
+]
+ImageAlike = Annotated[
+    float,
+    typer.Option(
+        "--image-alike", min=0.0, max=1.0, metavar="X",
+        help="Least cosine of two pictures that are compared because of their vectors.",
+    ),
+]  # fmt: skip
 Crops = Annotated[
     bool,
     typer.Option(
@@ -47,6 +65,8 @@ def dedup(
     runner: RunnerName = "local",
     embedding: EmbeddingName = None,
     alike: Alike = 0.9,
+    image_embedding: ImageEmbeddingName = None,
+    image_alike: ImageAlike = 0.9,
     crops: Crops = True,
     json_: Json = False,
     home: Home = DEFAULT_HOME,
@@ -67,9 +87,22 @@ def dedup(
 
     folders = folders_of(home, stores)
     own = Embedding(embedding, alike) if embedding else None
-    found = find_duplicates(folders, runner, workers, embedding=own, crops=crops)
+    cosine = by_cosine(image_embedding, image_alike)
+    found = find_duplicates(folders, runner, workers, embedding=own, crops=crops, cosine=cosine)
     if json_:
         print_json(asdict(found))
         return
     print_fields({name.replace("_", " "): value for name, value in asdict(found).items()})
     print_wrapped("labels:", ", ".join(str(one / "labels" / "duplicates@2") for one in folders))
+
+
+def by_cosine(where: str | None, alike: float) -> "Cosine | None":
+    """What proposes pairs of pictures by vectors; None where no function is named.
+
+    Raises:
+        UserError: there is no such function.
+    """
+    from pellucid.data.duplicates.cosine import Cosine
+    from pellucid.data.ops.image_embedding import image_embedding
+
+    return Cosine(image_embedding(where), alike) if where else None

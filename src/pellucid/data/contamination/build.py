@@ -23,6 +23,7 @@ from pellucid.data.contamination.index import TEMPLATE, EvalIndex, Row, read_row
 from pellucid.data.contamination.questions import OPTIONS, Frequencies, frequencies
 from pellucid.data.duplicates import align
 from pellucid.data.duplicates.build import known_once
+from pellucid.data.duplicates.cosine import Cosine
 from pellucid.data.duplicates.images import Clusters, cluster_images
 from pellucid.data.ops.image_signature import ImageSignature
 from pellucid.data.ops.run import run_operator, shard_key, shards_of
@@ -59,6 +60,7 @@ def find_contamination(
     runner: str = "local",
     workers: int = 1,
     embedding: Embedding | None = None,
+    cosine: Cosine | None = None,
 ) -> Contamination:
     """Write `labels/contamination@2` into every training store; equal inputs give equal bytes.
 
@@ -69,6 +71,7 @@ def find_contamination(
         runner: a name in `data.runners.RUNNERS`.
         workers: shards or pairs of pictures at a time.
         embedding: a function of the user's that also finds and decides pairs of questions.
+        cosine: a function of the user's whose vectors also propose pairs of pictures.
 
     Raises:
         UserError: a folder is no store, or is named twice, or the user's function fails.
@@ -78,7 +81,9 @@ def find_contamination(
     with kept():
         for folder in every:
             run_operator(folder, ImageSignature(), runner, workers)
-        clusters = cluster_images(every, runner, workers)
+            if cosine:
+                run_operator(folder, cosine.embedding, runner, workers)
+        clusters = cluster_images(every, runner, workers, cosine=cosine)
     held = [row for folder in against for row in _test_rows(folder, clusters)]
     if not held:
         raise UserError(Problem("--against", str(against[0]), "holds no record", "name another"))
@@ -86,6 +91,7 @@ def find_contamination(
     eval_ids = {row.id for row in held}
     decide = embedding.decide if embedding else by_words
     params = _params() | ({"embedding": embedding.params} if embedding else {})
+    params |= {"image_embedding": cosine.params} if cosine else {}
     known = _known(folders, against, params)
     counts, sets, found = Counter[str](), Counter[str](), set[str]()
     progress, done, own = Progress("contamination", total), 0, 0

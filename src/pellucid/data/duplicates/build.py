@@ -20,6 +20,7 @@ from pellucid import store
 from pellucid.base.errors import Problem, UserError, boundary
 from pellucid.base.hashing import hash_bytes, hash_file, hash_json
 from pellucid.data.duplicates.asked import Asked, Kept, one_content
+from pellucid.data.duplicates.cosine import Cosine
 from pellucid.data.duplicates.images import Clusters, cluster_images, rules
 from pellucid.data.duplicates.texts import (
     TEXT_RULE,
@@ -70,11 +71,12 @@ def find_duplicates(
     rule: TextRule = TEXT_RULE,
     embedding: Embedding | None = None,
     crops: bool = True,
+    cosine: Cosine | None = None,
 ) -> Duplicates:
     """Write `labels/duplicates@2` into every store; equal inputs give equal bytes.
 
-    The labels' key and `params` say whether crops were looked for: a call with the other choice
-    makes them anew.
+    The labels' key and `params` say whether crops were looked for, and by which vectors: a call
+    with another choice makes them anew.
 
     Args:
         folders: finished stores; clusters reach over all of them.
@@ -84,12 +86,13 @@ def find_duplicates(
         embedding: a function of the user's that also decides pairs of questions.
         crops: look for crops as well, which takes most of the time; without it pictures are one
             when they show the whole of one another.
+        cosine: a function of the user's whose vectors also propose pairs of pictures.
 
     Raises:
         UserError: a folder is no store, or is named twice, or the user's function fails.
     """
     with kept():
-        return _found(known_once(folders), runner, workers, rule, embedding, crops)
+        return _found(known_once(folders), runner, workers, rule, embedding, crops, cosine)
 
 
 def _found(
@@ -99,6 +102,7 @@ def _found(
     rule: TextRule,
     embedding: Embedding | None,
     crops: bool,
+    cosine: Cosine | None,
 ) -> Duplicates:
     texts = TextSignature()
     read: list[Any] = [run_operator(folder, texts, runner, workers)["files"] for folder in folders]
@@ -108,10 +112,12 @@ def _found(
         else:
             with boundary("reading the store"):
                 read.append(hash_file(folder / layout.INDEX))
+        if cosine:
+            read.append(run_operator(folder, cosine.embedding, runner, workers)["files"])
     shards = signature_shards(folders, texts)
     params = {
         "text": _plain(rule),
-        **rules(crops),
+        **rules(crops, cosine),
         "question": {"alone": same.ALONE, "share": same.SHARE, "version": same.VERSION},
         **({"embedding": embedding.params} if embedding else {}),
     }
@@ -120,7 +126,7 @@ def _found(
     if before:
         return before
     text_clusters = cluster_texts(shards, texts, rule)
-    image_clusters = cluster_images(folders, runner, workers, crops)
+    image_clusters = cluster_images(folders, runner, workers, crops, cosine)
     asked = Kept(_questions(shard, texts, image_clusters) for shard in shards)
     others = one_content(shards, asked, embedding.decide if embedding else by_words)
     del asked

@@ -1,8 +1,9 @@
 """Clusters of pictures over several stores: equal pixels, then candidates, then a look at both.
 
 Candidates come from the perceptual hash (another file, another size), from shared codes (a crop)
-and, where those are few, from likeness at a few pixels. None decides: `look.look_at` compares the
-pictures themselves, so that two pages of one template stay two. Who wants no crops found needs
+and, where those are few, from likeness at a few pixels; from vectors as well, where the user has a
+function that makes them. None decides: `look.look_at` compares the pictures themselves, so that two
+pages of one template stay two. Who wants no crops found needs
 neither codes nor likeness, and no label of any picture. A cluster's name is its least pixel hash,
 whatever the order of rows, shards or stores. Held in memory: 150 bytes an image, some 60 a
 candidate pair, `_AT_ONCE` codes at a time.
@@ -22,6 +23,7 @@ from pellucid.base.progress import Progress
 from pellucid.base.seeds import derive
 from pellucid.data.duplicates import align, keypoints, sieve
 from pellucid.data.duplicates.clusters import agreed, components, counted, same_key_pairs
+from pellucid.data.duplicates.cosine import Cosine, cosine_pairs
 from pellucid.data.duplicates.hexes import digits, from_hex
 from pellucid.data.duplicates.journal import Journal
 from pellucid.data.duplicates.look import Chunk, look_at, read_small
@@ -55,12 +57,13 @@ _TILE = 8
 """Shards that are compared with as many others before the next ones are read."""
 
 
-def rules(crops: bool = True) -> dict[str, Any]:
-    """What the same pictures are judged by, with or without a search for crops."""
+def rules(crops: bool = True, cosine: Cosine | None = None) -> dict[str, Any]:
+    """What the same pictures are judged by, with or without a search for crops and vectors."""
     return {
         "image": {name: getattr(align.RULE, name) for name in align.Rule.__dataclass_fields__},
         "align": [align.VERSION, sieve.VERSION, sieve.COPY_VERSION],
         "crops": [keypoints.VERSION] if crops else False,
+        **({"image_embedding": cosine.params} if cosine else {}),
     }
 
 
@@ -93,7 +96,11 @@ class Clusters(NamedTuple):
 
 
 def cluster_images(
-    folders: Sequence[Path], runner: str = "local", workers: int = 1, crops: bool = True
+    folders: Sequence[Path],
+    runner: str = "local",
+    workers: int = 1,
+    crops: bool = True,
+    cosine: Cosine | None = None,
 ) -> Clusters:
     """Cluster the images of stores.
 
@@ -104,6 +111,10 @@ def cluster_images(
         runner: a name in `data.runners.RUNNERS`.
         workers: pairs at a time, in chunks.
         crops: look for crops too; all `image_signature` labels must be there.
+        cosine: propose pairs by vectors too; all labels of its embedding must be there.
+
+    Raises:
+        UserError: vectors have different lengths.
     """
     shards = tuple((str(folder), name) for folder in folders for name in shards_of(folder))
     found = read_pictures(folders)
@@ -116,8 +127,12 @@ def cluster_images(
             codes += np.bincount(who, minlength=len(rows))
         sources.append(_sharing(folders, own.sha256, int(codes.sum())))
         sources.append(_alike(shards, own, codes < _FEW))
+    turned = np.zeros(0, np.int64)
+    if cosine:
+        sources.append(cosine_pairs(folders, own.sha256, cosine))
+        turned = sources[-1][0]
     pairs, scores = counted(sources)
-    looking = Looking(shards, own, rules(crops), runner, workers)
+    looking = Looking(shards, own, rules(crops, cosine), runner, workers, turned)
     roots, looked_at = _join(looking, pairs, scores)
     looking.journal.end()
     return Clusters(found.sha256, names[roots][inverse], looked_at)
@@ -326,8 +341,18 @@ class Looking:
         rules: dict[str, Any],
         runner: str,
         workers: int,
+        turned: np.ndarray,
     ) -> None:
-        self.pictures = pictures
+        """
+        Args:
+            shards: stores and shards, as `Pictures.place` numbers them.
+            pictures: what is looked at.
+            rules: key of the journal.
+            runner: a name in `data.runners.RUNNERS`.
+            workers: chunks at a time.
+            turned: pairs, as first * pictures + second, in which one may be turned or mirrored.
+        """
+        self.pictures, self._turned = pictures, turned
         self.journal = Journal(Path(shards[0][0]), rules)
         self._run, self._workers = pick(RUNNERS, runner, "--runner"), workers
         self._shards, self._crops = shards, bool(rules["crops"])
@@ -335,6 +360,7 @@ class Looking:
     def at(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """By how much pairs differ, given by the numbers of their pictures."""
         both = np.stack([first, second], axis=1)
+        turned = np.isin(first * len(self.pictures.sha256) + second, self._turned)
         hashes = np.ascontiguousarray(self.pictures.sha256[both])
         names = hashes.view("S32").ravel()
         off = self.journal.known(names)
@@ -351,7 +377,7 @@ class Looking:
             size = min(_CHUNK, max(least, -(-len(some) // (4 * self._workers))))
             starts = range(0, len(some), size)
             chunks = [
-                Chunk(at, self._shards, self._crops, places[here], hashes[here])
+                Chunk(at, self._shards, self._crops, places[here], hashes[here], turned[here])
                 for at in starts
                 for here in [some[at : at + size]]
             ]

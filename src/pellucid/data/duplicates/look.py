@@ -2,7 +2,8 @@
 
 Everything that it needs is read from the stores: codes and small copies from the labels of a shard
 (without a search for crops there are none, and small copies are made of the pictures), picture
-bytes from its pack. A few shards and `_HELD_BYTES` of decoded pictures are kept. Leaves out
+bytes from its pack. A pair that an embedding proposed is also tried with one picture turned by
+quarters and mirrored. A few shards and `_HELD_BYTES` of decoded pictures are kept. Leaves out
 on purpose: which pairs are looked at, and what follows (`images.py`).
 """
 
@@ -14,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 
 from pellucid.base.errors import boundary
 from pellucid.data.duplicates import align, keypoints, sieve
@@ -31,6 +33,10 @@ _HELD_BYTES = 128 * 2**20
 _HELD_SHARDS = 16
 _BATCH = 64
 """Pairs that are sieved at once; some 30 MB."""
+_TURNS: tuple[Image.Transpose, ...] = tuple(Image.Transpose)
+"""All that quarter turns and mirrors make of a picture, itself apart."""
+_TURNED_BATCH = _BATCH // 4
+"""Pairs that are sieved at once in all turns."""
 
 
 class Chunk(NamedTuple):
@@ -45,6 +51,8 @@ class Chunk(NamedTuple):
     """(pairs, 2, 3): each picture's shard as a place in `shards`, start and length in its pack."""
     sha256: np.ndarray
     """(pairs, 2): first 16 bytes."""
+    turned: np.ndarray
+    """(pairs,): whether one of the two may have been turned or mirrored."""
 
 
 class Shard(NamedTuple):
@@ -80,6 +88,10 @@ def look_at(chunk: Chunk) -> tuple[int, np.ndarray]:
             some = some[off[some] > align.RULE.worst]
         if len(some):
             off[some] = _differences(chunk, some)
+    left = np.flatnonzero(chunk.turned & (off > align.RULE.worst))
+    for start in range(0, len(left), _TURNED_BATCH):
+        some = left[start : start + _TURNED_BATCH]
+        off[some] = np.minimum(off[some], _differences(chunk, some, _TURNS))
     return chunk.number, np.round(off, 6)
 
 
@@ -90,24 +102,47 @@ def _of_whole(chunk: Chunk, pair: int) -> float:
     return np.inf if found is None else found
 
 
-def _differences(chunk: Chunk, pairs: np.ndarray) -> np.ndarray:
-    """At most `align.RULE.worst` for one picture; infinite where they do not cover each other."""
+def _differences(
+    chunk: Chunk, pairs: np.ndarray, turns: tuple[Image.Transpose, ...] = ()
+) -> np.ndarray:
+    """At most `align.RULE.worst` for one picture; infinite where they do not cover each other.
+
+    Args:
+        chunk: holds the pairs.
+        pairs: which of them.
+        turns: ways in which the second picture is turned; without any it is as it is.
+    """
     seen = [[_seen(chunk, pair, side) for side in (0, 1)] for pair in pairs.tolist()]
-    owner, frames = _starts(seen)
-    small = np.stack([[one.small for one in two] for two in seen])
+    owner, frames = _turned_starts(len(seen), len(turns)) if turns else _starts(seen)
+    turn = turns * len(seen) if turns else (None,) * len(owner)
     left, frames = sieve.sieved(
-        small[owner, 0], small[owner, 1], frames, align.RULE.overlap, align.RULE.cut
+        np.stack([seen[pair][0].small for pair in owner]),
+        np.stack([_turned(seen[pair][1].small, by) for pair, by in zip(owner, turn, strict=True)]),
+        frames,
+        align.RULE.overlap,
+        align.RULE.cut,
     )
-    off, tried = np.full(len(pairs), np.inf), dict[int, np.ndarray]()
+    off, tried = np.full(len(pairs), np.inf), dict[object, np.ndarray]()
     for at in np.flatnonzero(left).tolist():
-        pair, frame = owner[at], frames[at]
-        again = pair in tried and np.abs(tried[pair] - frame).max() < _SAME
+        pair, frame, by = owner[at], frames[at], turn[at]
+        again = (pair, by) in tried and np.abs(tried[pair, by] - frame).max() < _SAME
         if off[pair] > align.RULE.worst and not again:
-            tried[pair] = frame
+            tried[pair, by] = frame
             a, b = (_pictures.held(one.place) for one in seen[pair])
+            if by is not None:
+                b = align.Shown(*(picture.transpose(by) for picture in b))
             found = align.worst_window(a, b, align.Frame(*frame.tolist()))
             off[pair] = min(off[pair], np.inf if found is None else found)
     return off
+
+
+def _turned(small: np.ndarray, by: Image.Transpose | None) -> np.ndarray:
+    return small if by is None else np.asarray(Image.fromarray(small).transpose(by))
+
+
+def _turned_starts(pairs: int, turns: int) -> tuple[np.ndarray, np.ndarray]:
+    """As `_starts`: the whole on the whole, every turn of every pair."""
+    return np.repeat(np.arange(pairs), turns), np.tile(align.WHOLE, (pairs * turns, 1))
 
 
 def _seen(chunk: Chunk, pair: int, side: int) -> Seen:

@@ -3,7 +3,7 @@
 By codes a slightly cropped copy is found; by small copies most pairs that are not one are told
 apart, and a picture need not be decoded for each comparison. Both are made of one decoding. The
 pixel hash and the 256-bit perceptual hash are in the store's index already and are not made again.
-Leaves out on purpose: embeddings by a model; none is shipped.
+Leaves out on purpose: vectors by a model (`image_embedding.py`); none is shipped.
 """
 
 from dataclasses import dataclass, field

@@ -34,8 +34,9 @@ VERSION = 1
 """Of what stands around the function; its own code is part of the parameters."""
 
 RESERVED = (
-    "contamination", "contradictions", "duplicates", "flags", "image_signature", "image_small",
-    "question_stats", "reply_stats", "review", "teacher", "text_signature", "text_stats", "triage",
+    "contamination", "contradictions", "duplicates", "flags", "image_embedding", "image_signature",
+    "image_small", "question_stats", "reply_stats", "review", "teacher", "text_signature",
+    "text_stats", "triage",
 )  # fmt: skip
 """Names of labels that Pellucid writes itself."""
 
