@@ -27,7 +27,7 @@ SETS = {
     "held out": ("held_out",),
     "unseen": ("stranger_unseen",),
     "templates": ("templates",),
-    "templates, unseen": ("templates_unseen",),
+    "fresh": ("templates_unseen",),
 }
 """Who wrote `stranger_*` had not read the rule; nobody tunes on the unseen half of it."""
 PLANTED = {
