@@ -66,6 +66,9 @@ SIZES = {
         "num_heads": 4, "out_hidden_size": 256,
     },
 }  # fmt: skip
+SPINNING = "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OPENBLAS_THREAD_TIMEOUT"
+THEIRS = {name: value for name, value in os.environ.items() if name not in SPINNING}
+"""The environment without what `import pellucid` says of waiting threads: peers have their own."""
 RATES = {"vision": 1e-4, "projector": 1e-4, "decoder": 1e-4}
 PACKS = 4096, 2048, 8192
 """Tokens of a pack; the first is the one that the ratios beside each peer are of."""
@@ -190,7 +193,7 @@ def peer(
     done = subprocess.run(
         [str(word) for word in (python, *launcher, *words)], capture_output=True, text=True,
         env={
-            **os.environ, "OMP_NUM_THREADS": "1" if launcher else "2", "HF_HUB_OFFLINE": "1",
+            **THEIRS, "OMP_NUM_THREADS": "1" if launcher else "2", "HF_HUB_OFFLINE": "1",
             "DO_NOT_TRACK": "1",
         },
     )  # fmt: skip

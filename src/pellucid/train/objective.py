@@ -61,7 +61,12 @@ class Objective(nn.Module):
                 on ranks that do have images.
         """
         model, device = self.model, batch.input_ids.device.type
-        with torch.autocast(device, dtype=torch.bfloat16, enabled=self.dtype == "bfloat16"):
+        # Kept casts are of the process, and a replica's pass lets go of them at any time (see
+        # `replica`): whether two chunks of a head share one would be chance.
+        half = torch.autocast(
+            device, torch.bfloat16, self.dtype == "bfloat16", cache_enabled=device != "cpu"
+        )
+        with half:
             embedded = model.embed(batch.input_ids, batch.patches, batch.grids, batch.tower)
             if blank:
                 embedded = embedded + 0.0 * model.features(*self._blank(batch)).sum()

@@ -75,9 +75,28 @@ class Pair:
         self._lanes = [ThreadPoolExecutor(1) for _ in range(2)] if self._threads > 1 else []
         self._waiting = deque[Future[None]]()
 
+    def __enter__(self) -> "Pair":
+        """Take the passes of one step."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Add the replica's gradients up; after an error nothing of the step is left running.
+
+        Raises:
+            Exception: what a pass raised.
+        """
+        errors = self._settle(stop=kind is not None)
+        if kind is None and not errors:
+            self._add_gradients()
+        for model in self._models[1:]:
+            model.zero_grad()
+        if kind is None and errors:
+            raise errors[0]
+
     def whole(self, work: Pass) -> None:
         """Run a pass by the model with all threads, after all that was begun."""
-        self.wait()
+        for error in self._settle():
+            raise error
         work(self._models[0])
 
     def half(self, which: int, work: Pass) -> None:
@@ -97,23 +116,18 @@ class Pair:
         torch.set_num_threads(self._threads // 2)
         work(model)
 
-    def wait(self) -> None:
-        """Until all that was begun is through.
-
-        Raises:
-            Exception: what a pass raised.
-        """
+    def _settle(self, stop: bool = False) -> list[BaseException]:
+        """Wait until all that was begun is through, or stopped; what went wrong."""
         if not self._waiting:
-            return
-        found = [one.exception() for one in self._waiting]
+            return []
+        for one in self._waiting if stop else ():
+            one.cancel()
+        found = [None if one.cancelled() else one.exception() for one in self._waiting]
         self._waiting.clear()
         torch.set_num_threads(self._threads)
-        for one in filter(None, found):
-            raise one
+        return [one for one in found if one]
 
-    def add_gradients(self) -> None:
-        """Add the replica's gradients to the model's, once all is through."""
-        self.wait()
+    def _add_gradients(self) -> None:
         if len(self._models) == 1:
             return
         own, other = (list(model.parameters()) for model in self._models)
@@ -121,4 +135,3 @@ class Pair:
             if more.grad is None:
                 continue
             one.grad = more.grad if one.grad is None else one.grad.add_(more.grad)
-            more.grad = None

@@ -8,6 +8,7 @@ nor its gradient.
 import math
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, NamedTuple, NoReturn, final
 
@@ -19,7 +20,7 @@ from pellucid.base.errors import Problem, UserError
 from pellucid.recipe.train import Stage
 from pellucid.train.batch import Batch, collate
 from pellucid.train.cost import Work, operations
-from pellucid.train.deal import turns
+from pellucid.train.deal import Turn, turns
 from pellucid.train.features import Features
 from pellucid.train.feed import Feed
 from pellucid.train.lengths import Lengths
@@ -113,25 +114,10 @@ class Stepper:
         by_example = torch.zeros(3, len(members), dtype=torch.float64)  # see `Sums`
         waited, (rank, size) = 0.0, (self._ranks.rank, self._ranks.size)
         together = self._optimizers.sharding == "weights"
-        for turn in turns(step.packs, self._lengths.patches, rank, size, together):
-            parts = [list(range(len(turn.pack)))]
-            if self._pair:
-                parts = halves(self._operations[list(turn.pack)])
-            for which, part in enumerate(parts):
-                began = time.perf_counter()
-                batch = self._batch(tuple(turn.pack[place] for place in part))
-                waited += time.perf_counter() - began
+        with self._pair or nullcontext():
+            for turn in turns(step.packs, self._lengths.patches, rank, size, together):
                 told = by_example if turn.counts else None
-                columns = [turn.start + place for place in part]
-                one = partial(self._pass, batch, turn.blank, targets, told, columns)
-                if self._pair and len(parts) > 1:
-                    self._pair.half(which, one)
-                elif self._pair:
-                    self._pair.whole(one)
-                else:
-                    one(self.objective)
-        if self._pair:
-            self._pair.add_gradients()
+                waited += self._run(turn, targets, told)
         self._ranks.add([by_example])
         self._optimizers.sum_gradients()
         norms = self._optimizers.clip(self._stage.clip_norm)
@@ -139,6 +125,26 @@ class Stepper:
         finite = math.isfinite(log["loss"]) and math.isfinite(norms.total)
         means = by_example[0].numpy() / self._lengths.supervised[members]
         return Gradient(log, tuple(means.tolist()), waited, finite)
+
+    def _run(self, turn: Turn, targets: int, told: Tensor | None) -> float:
+        """Run a pack, or begin its halves; seconds in which examples were made."""
+        parts = [list(range(len(turn.pack)))]
+        if self._pair:
+            parts = halves(self._operations[list(turn.pack)])
+        waited = 0.0
+        for which, part in enumerate(parts):
+            began = time.perf_counter()
+            batch = self._batch(tuple(turn.pack[place] for place in part))
+            waited += time.perf_counter() - began
+            columns = [turn.start + place for place in part]
+            one = partial(self._pass, batch, turn.blank, targets, told, columns)
+            if self._pair and len(parts) > 1:
+                self._pair.half(which, one)
+            elif self._pair:
+                self._pair.whole(one)
+            else:
+                one(self.objective)
+        return waited
 
     def _pass(
         self,

@@ -1,6 +1,7 @@
 """Halves of a pack by hand and in general; a replica over the same memory; what threads change."""
 
 import itertools
+import time
 
 import numpy as np
 import pytest
@@ -145,15 +146,16 @@ def test_one_thread_or_two_make_the_same_bits(world, threads) -> None:
 def test_who_runs_what(objective, threads, count: int) -> None:
     """A whole pack is the model's alone, with all threads, after the halves before it."""
     threads(count)
-    pair, told = Pair(objective), []
+    told = []
 
     def one(name: str):
         return lambda model: told.append((name, model is objective, torch.get_num_threads()))
 
-    for number in range(20):
-        pair.half(0, one(f"a{number}"))
-        pair.half(1, one(f"b{number}"))
-    pair.whole(one("whole"))
+    with Pair(objective) as pair:
+        for number in range(20):
+            pair.half(0, one(f"a{number}"))
+            pair.half(1, one(f"b{number}"))
+        pair.whole(one("whole"))
     assert told[-1] == ("whole", True, count)
     for letter, first in (("a", True), ("b", False)):
         some = [entry for entry in told if entry[0].startswith(letter)]
@@ -171,29 +173,40 @@ def test_gradients_are_added_once_also_where_one_has_none(objective) -> None:
 
         return work
 
-    pair.half(0, give({0: 1.0, 1: 2.0}))
-    pair.half(1, give({1: 3.0, 2: 4.0}))
-    for _ in range(2):
-        pair.add_gradients()
+    with pair:
+        pair.half(0, give({0: 1.0, 1: 2.0}))
+        pair.half(1, give({1: 3.0, 2: 4.0}))
+    with pair:
+        pass  # nothing is left of the step before
     own = dict(objective.named_parameters())
     assert [float(own[name].grad.max()) for name in names[:3]] == [1.0, 5.0, 4.0]
     assert own[names[3]].grad is None
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_what_a_half_raises_is_raised_and_nothing_is_left_running(
-    objective, threads, count: int
+@pytest.mark.parametrize("late", [False, True])
+def test_what_a_half_raises_is_raised_and_nothing_of_the_step_is_left(
+    objective, threads, count: int, late: bool
 ) -> None:
     threads(count)
     pair, done = Pair(objective), []
 
-    def fails(_: Objective) -> None:
+    def fails(model: Objective) -> None:
+        for tensor in model.parameters():
+            tensor.grad = torch.ones_like(tensor)
         raise KeyError("broken")
 
-    with pytest.raises(KeyError, match="broken"):
-        pair.half(0, done.append)
+    def slow(model: Objective) -> None:
+        time.sleep(0.1)
+        done.append(model)
+
+    with pytest.raises(KeyError, match="broken"), pair:
         pair.half(1, fails)
-        pair.wait()
-    assert done == [objective] and torch.get_num_threads() == count
-    pair.whole(done.append)
-    assert done == [objective, objective]
+        pair.half(0, slow)
+        if late:  # what feeds the passes fails while one runs
+            raise KeyError("broken")
+    assert torch.get_num_threads() == count
+    assert done in ([], [objective]) if count == 1 else done == [objective], "nothing still runs"
+    with pair:
+        pair.whole(done.append)
+    assert done[-1] is objective and all(one.grad is None for one in objective.parameters())

@@ -20,7 +20,7 @@ from pellucid.base.hashing import canonical_json, hash_json
 from pellucid.base.progress import Progress
 from pellucid.data.contamination import match
 from pellucid.data.contamination.index import TEMPLATE, EvalIndex, Row, read_rows, rows
-from pellucid.data.contamination.questions import OPTIONS, Frequencies, frequencies
+from pellucid.data.contamination.questions import Frequencies, frequencies
 from pellucid.data.duplicates import align
 from pellucid.data.duplicates.build import known_once
 from pellucid.data.duplicates.cosine import Cosine
@@ -31,6 +31,7 @@ from pellucid.data.ops.text_signature import TextSignature
 from pellucid.data.questions import same
 from pellucid.data.questions.decide import by_words
 from pellucid.data.questions.embedding import Embedding
+from pellucid.data.questions.template import OPTIONS
 from pellucid.data.runners.local import kept
 
 OP, VERSION = "contamination", 2

@@ -8,9 +8,10 @@ what to do about it; a mix decides by class.
 from typing import Any, NamedTuple
 
 from pellucid.data.contamination.index import EvalIndex, Row
-from pellucid.data.contamination.questions import Frequencies, same_gold, same_options
+from pellucid.data.contamination.questions import Frequencies, same_gold
 from pellucid.data.questions.decide import Decide
 from pellucid.data.questions.same import NOTHING, Likeness, stands_in
+from pellucid.data.questions.template import same_options
 from pellucid.data.questions.wording import wording
 
 VERDICTS = ("full", "image+question", "text only", "image only")
@@ -41,7 +42,7 @@ def best_match(row: Row, index: EvalIndex, words: Frequencies, decide: Decide) -
     said = decide([(row.asked.text, other.asked.text) for _, other in others])
     found = []
     for (number, other), alike in zip(others, said, strict=True):
-        alike = alike if same_options(row.asked, other.asked) else NOTHING
+        alike = alike if same_options(row.asked.options, other.asked.options) else NOTHING
         held = inside.get(number, 0.0)
         if held and not stands_in(wording(other.asked.text), wording(row.asked.text)):
             held = 0.0

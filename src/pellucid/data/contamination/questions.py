@@ -14,8 +14,6 @@ from typing import NamedTuple
 from pellucid.data.duplicates.stopwords import STOPWORDS
 from pellucid.data.questions.template import asked
 
-OPTIONS = 0.5
-"""Least share of options that two lists must have in common."""
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
 
 
@@ -100,13 +98,6 @@ def frequencies(questions: Iterable[Question]) -> Counter[str]:
     for one in questions:
         counts.update(set(one.words))
     return counts
-
-
-def same_options(one: Question, other: Question) -> bool:
-    """Whether the options of two questions, where both have some, may be the same ones."""
-    if not one.options or not other.options:
-        return True
-    return len(one.options & other.options) >= OPTIONS * len(one.options | other.options)
 
 
 def same_gold(one: Question, other: Question) -> bool:

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from pellucid.data.duplicates.clusters import agreed
 from pellucid.data.duplicates.texts import Shard
 from pellucid.data.questions.decide import Decide
+from pellucid.data.questions.template import asked, same_options
 from pellucid.data.questions.wording import wording
 from pellucid.data.texts import spoken
 from pellucid.store import arrow, layout
@@ -113,19 +114,25 @@ def _joined(texts: dict[int, str], decide: Decide) -> Iterator[tuple[int, int]]:
     """Contents that are not the least of their cluster, and the least."""
     for contents in _blocks(texts):
         shares, first, second = [], [], []
+        options = [_options(texts[content]) for content in contents]
         pairs = list(combinations(range(len(contents)), 2))
         said = decide((texts[contents[a]], texts[contents[b]]) for a, b in pairs)
         for (a, b), likeness in zip(pairs, said, strict=True):
-            shares.append((-likeness.share, likeness.same))
+            same = likeness.same and same_options(options[a], options[b])
+            shares.append((-likeness.share, same))
             first.append(a)
             second.append(b)
         order = sorted(range(len(pairs)), key=lambda at: (not shares[at][1], shares[at], at))
-        same = np.array([shares[at][1] for at in order], bool)
+        alike = np.array([shares[at][1] for at in order], bool)
         one, other = np.array(first, np.int64)[order], np.array(second, np.int64)[order]
-        roots = agreed(len(contents), one, other, same)
+        roots = agreed(len(contents), one, other, alike)
         for at, root in enumerate(roots.tolist()):
             if root != at:
                 yield contents[at], contents[root]
+
+
+def _options(text: str) -> frozenset[str]:
+    return frozenset(" ".join(option.casefold().split()) for _, option in asked(text).options)
 
 
 def _blocks(texts: dict[int, str]) -> Iterable[list[int]]:

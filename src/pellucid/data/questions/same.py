@@ -14,7 +14,7 @@ from pellucid.data.questions import vocabulary as words
 from pellucid.data.questions.lexicon import lemmas, related
 from pellucid.data.questions.wording import Unit, Wording
 
-VERSION = 4
+VERSION = 5
 """Of the rule and its lists of words; in the key of what is made with it."""
 BOTH = 0.3
 """Most that the side which says less may say alone; of long questions this share of ten things."""

@@ -9,6 +9,7 @@ that only says where to look. Leaves out on purpose: what is asked, which `wordi
 templates in other languages but for their words for question and answer.
 """
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -16,6 +17,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from pellucid.data.questions.vocabulary import EMPTY
+
+OPTIONS = 0.5
+"""Least share of options that two lists must have in common."""
 
 
 class Asked(NamedTuple):
@@ -37,42 +41,45 @@ def _any(*some: str) -> str:
 _WH = _any("what|which|who|whom|whose|how|when|where|why")
 _IS = _any("is|are|was|were|do|does|did|has|have|had|can|could|would|will|should|may")
 _ASKS = rf"(?:(?:(?:in|on|at|by|for|from|to|of|with|under)\s+)?{_WH}\b|{_IS}\b(?!\s+not\b))"
-_FIELD = re.compile(
-    r"^\W*\{.*?\"(?:question|instruction|query|prompt|content|text)\"\s*:\s*\"((?:[^\"\\]|\\.)+)\"",
-    re.IGNORECASE | re.DOTALL,
-)  # fmt: skip
+_FIELDS = "question", "query", "instruction", "prompt"
 """What is asked in a prompt that is a JSON object."""
 _TAG = re.compile(
-    r"<\|[^|<>]*\|>(?:system|user|assistant)?|</?[a-z_]+\d*>|\[/?INST\]|\\boxed\{[^{}]*\}",
-    re.IGNORECASE,
-)
+    r"<\|[^|<>]{1,30}\|>(?:system|user|assistant)?"
+    r"|</?(?:image|img|video|think|answer|final|question|query|context|response|hint|s|int)>"
+    r"|\[/?INST\]|\\boxed\{\s*(?:your answer|answer|x|\.*)\s*\}", re.IGNORECASE,
+)  # fmt: skip
 _LABEL = re.compile(
-    rf"^\W*{_any('system|user|human|assistant|bot|gpt|ai|model|output|image|rationale|solution|teacher|tutor|student|instruction|task|query|question|problem|prompt|input|answer|response|q|a')}"
-    r"\s*[:：]", re.IGNORECASE,
+    r"^\W*" + _any(
+        "system|user|human|assistant|bot|gpt|ai|model|teacher|tutor|student|image|instruction|task",
+        "query|question|problem|prompt|input|q|a|answer|response|rationale|solution|output",
+    ) + r"\s*[:：]", re.IGNORECASE,
 )  # fmt: skip
 _SENTENCES = re.compile(
-    r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!a\.m\.)(?<!p\.m\.)\s+|(?<=[。！？])|\n+|;\s+|(?<=[.!?])(?=NOTE:)"
+    r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!a\.m\.)(?<!p\.m\.)\s+|(?<=[。！？])|\n+|;\s+"
+    r"|(?<=[.!?])(?=NOTE:)"
 )
 _SYMBOLS = {"△": " triangle ", "∥": " parallel ", "⊥": " perpendicular ", "∠": " angle "}
 
 _MARK = re.compile(r"(?<![\w.])(?:\(([A-Ha-h]|\d)\)|([A-H])[.):](?=\s)|(\d)\)(?=\s))\s*")
 _LINE = re.compile(r"^[ \t]*\(?([A-Ha-h])(?:[.)][ \t]+|:[ \t]*)(?=\S)", re.MULTILINE)
 _SMALL = re.compile(r"(?<![\w.])([a-h])[.)](?=\s)\s*")
-_BRACES = re.compile(r"\{([^{}:\n]+(?:,[^{}:\n]+)+)\}")
+_BRACES = re.compile(r"\{([^{}:,\n]+(?:,[^{}:,\n]+)+)\}")
 _STOP = r"(?<=[^\W\d])[.?!](?=\s|$)|\n|$"
 _END = re.compile(_STOP)
 _OFFER = _any(
     "(?:answer |the |my )?(?:choices|options|candidates)|possible answers",
     "(?:choose|pick|select)(?: one)?(?: from| of| among)?(?: the following)?",
 )
-_OFFERED = re.compile(rf"\b{_OFFER}(?:\s+are)?\s*[:：]?\s*\[?\s*$", re.IGNORECASE)
+_OFFERED = re.compile(rf"\b{_OFFER}(?:\s+are)?[\s:：\[]*$", re.IGNORECASE)
 _LISTED = re.compile(
-    rf"\b{_OFFER}\s*(?::|are\b:?)\s*(?:\[([^\]\n]*)\]\.?|(.+?)(?:{_STOP}))", re.IGNORECASE
-)
-_LETTERS = re.compile(r"\(\s*[A-H](?:\s*[,/]\s*[A-H])*(?:,?\s*(?:or|and)\s*[A-H])?\s*\)")
+    rf"\b(?:{_OFFER}\s*:|my\s+(?:options|choices)\s+are\b)"
+    rf"\s*(?:\[([^\]\n]*)\]\.?|(.+?)(?:{_STOP}))", re.IGNORECASE,
+)  # fmt: skip
+_LETTERS = re.compile(r"\(\s*[A-H](?:\s*[,/]\s*[A-H])*(?:\s*[,/]|,?\s+(?:or|and))\s*[A-H]\s*\)")
 _REMARK = re.compile(
-    rf"\(([^()]*\b{_any('answer|integer|single|word|phrase|option|letter|numeral')}s?\b[^()]*|\s*)\)"
-    r"\W*$", re.IGNORECASE | re.MULTILINE,
+    r"\((?:(?:a|an|the|one|only|just|single|short|final|your|answer|integer|word|phrase|option|letter"
+    r"|number|numeral|unit|decimal|in|or|with|and|is)s?[\s=+,:]*)+\)\W{0,3}$"
+    r"|\(\s*\)\W{0,3}$", re.IGNORECASE | re.MULTILINE,
 )  # fmt: skip
 _AS = re.compile(
     r",?\s+(?:and\s+)?nothing\s+else\W*$|,\s+in\s+plain\s+text\b.*$|"
@@ -110,10 +117,11 @@ _HOW = re.compile(
     r"|show\s+(?:your|all|the)\s+(?:work|steps?|reasoning)\b|(?:reference\s+)?ocr\s+tokens?\s*:"
     r"|(?:just|only)\s+(?:the|a|one)\b|(?:one|a)\s+(?:single\s+)?(?:line|word|sentence)\b"
     r"|(?:copy|output|put|write|keep|print|return|report|give)\s+"
-    r"(?:it|the\s+(?:value|number|name|letter|text|result))\b"
+    r"(?:it\b|the\s+(?:value|number|name|letter|text|result)\s*(?:only\b|exactly\b|as\b|verbatim\b|\W*$))"
     r"|solve\s+(?:the|this)\s+(?:task|problem|question|exercise)\b"
     r"|(?:if|when|where)\b.*,\s+(?:then\s+)?(?:respond|answer|reply|say|write|output)\b"
-    r"|round\b|if\s+(?:unsure|not\s+sure|unclear)\b|answer\s+format\b"
+    r"|round\s+(?:your|to|nothing|up|down|off|the\s+(?:final\s+)?(?:answer|result|value))\b"
+    r"|if\s+(?:unsure|not\s+sure|unclear)\b|answer\s+format\b"
     r"|(?:letter|number|name|digit|word)s?\s+only\b"
     r"|(?:no|without)\s+(?:any\s+)?(?:additional|further|extra|other|markdown|comment\w*)\b"
     r"|(?:put|place|box|enclose)\s+(?:the|your)\b|there\s+is\s+only\s+one\b"
@@ -126,9 +134,11 @@ _HOW = re.compile(
 )  # fmt: skip
 """A sentence that says how to answer."""
 _SPEAKS = re.compile(
-    rf"^(?!.*\d).*\b{_any('answers?|responses?|respond|reply|explain|explanations?|reasoning')}\b|"
+    rf"^(?!.*\d).*\b{_any('answers?|responses?|respond|reply|explanations?|reasoning')}\b|"
+    r"^\W*(?:please\s+)?(?:do\s+not\s+)?explain(?:\W*$|\s+(?:your|why|briefly|how\s+you)\b)|"
     r"\bstep[- ]by[- ]step\b|^\W*(?:please\s+)?(?:output|return|give|write)\s+(?:only|just)\b|"
-    r"^\W*if\b(?!.*\d)|^\W*(?:the\s+following|this)\s+is\s+(?:a|the)\s+question\b",
+    r"^\W*if\b(?!.*\d).*\b(?:asked|unsure|can(?:not|'t)|visible|show|know|guess|insufficient)\b|"
+    r"^\W*(?:the\s+following|this)\s+is\s+(?:a|the)\s+question\b",
     re.IGNORECASE | re.DOTALL,
 )  # fmt: skip
 """Beside a question, one that speaks of the answer to it."""
@@ -137,16 +147,24 @@ _LOOK = r"(?:please\s+)?(?:(?:carefully|closely)\s+)?" + _any(
     "read(?:ing)?|observ(?:e|ing)|analy[sz](?:e|ing)|consider(?:ing)?|review(?:ing)?",
     "refer(?:ring)? to|view(?:ing)?|think(?:ing)? about|see",
 ) + r"\b"  # fmt: skip
-_WHO = re.compile(
-    r"^\W*(?:"
-    r"you(?:'re|\s+are)\s+(?:an?|the|given|provided|shown|looking|asked)\b"
-    rf"|{_LOOK}|(?:hello|hi|hey)\W*$|act\s+as\b|role\s*:|a\s+chat\s+between\b|"
-    r"(?:assume|imagine|suppose|pretend)\s+(?:that\s+)?you(?:'re|\s+are)\b|context\s*:|(?:a\s+)?questions?\s+(?:about|on)\b"
-    r"|(?:here(?:'s|\s+is|\s+are)|below\s+is|this\s+is|i\s+(?:have|attached))\s+(?:an?|the|some)\b"
-    r"|[\w-]+(?:[ -][\w-]+){0,3}\s+(?:task|attached|extraction|v?qa|answering)\W*$"
-    r")", re.IGNORECASE,
+_ROLE = re.compile(
+    r"^\W*(?:(?:assume|imagine|suppose|pretend)\s+(?:that\s+)?)?you(?:'re|\s+are)\s+an?\b(?!.*\bfacing\b)"
+    r"|^\W*(?:act\s+as\b|role\s*:|a\s+chat\s+between\b|(?:hello|hi|hey)\W*$)"
+    r"|^\W*(?:\w+(?:-\w+)*\s+){1,4}(?:task|attached|extraction|v?qa|answering)\W*$", re.IGNORECASE,
 )  # fmt: skip
-"""A sentence that says who is asked, and what to look at."""
+"""A sentence that says who is asked."""
+_INTRO = re.compile(
+    r"^\W*(?:you(?:'re|\s+are)\s+(?:given|provided|shown|asked)\b"
+    r"|(?:the\s+following|below|this|here)\s+(?:is|are)\b|here's\b)"
+    r"(?!.*\b(?:left|right|first|second|last|top|bottom|upper|lower|where|whose)\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A sentence that says what the picture is."""
+_SCENE = re.compile(
+    rf"^\W*(?:{_LOOK}|context\s*:|(?:a\s+)?questions?\s+(?:about|on)\b|you(?:'re|\s+are)\s+looking\b"
+    r"|i\s+(?:have|attached)\b|us(?:e|ing)\b)", re.IGNORECASE,
+)  # fmt: skip
+"""A sentence that says what to look at."""
 _COLON = re.compile(rf"^([^:?]*):\s*(?={_ASKS})", re.IGNORECASE)
 _ABOUT = re.compile(
     rf"^\W*(?:{_LOOK}|us(?:e|ing)\b)|\b(?:{_ANSWER}|questions?|tell me)\b", re.IGNORECASE
@@ -162,8 +180,9 @@ _LEADS = (
     ),
     re.compile(  # "based on the plot, which"
         rf"^\W*((?:{_LOOK}|" + _any(
-            "given|based on|according to|as per|using|judging (?:by|from)|in view of|from|as an?",
+            "given|based on|according to|as per|using|judging (?:by|from)|in view of|from",
             "in (?:the|this) (?:image|picture|photo|figure|chart|graph|plot|diagram|document)",
+            "as an? (?:[^,:;?]* )?(?:expert|analyst|assistant|engineer|tutor|teacher|reader|clerk)",
             "with reference to|as (?:shown|seen|depicted|illustrated)",
         ) + r")\b[^,:;?]*)[,:]\s+", re.IGNORECASE,
     ),
@@ -181,12 +200,24 @@ _BEHIND = re.compile(
     rf",?\s+({_any('according to|based on|as shown in|as seen in')}"
     r"\s+(?:the|this)(?:\s+\w+)?\s+\w+)(?=\W*$)", re.IGNORECASE,
 )  # fmt: skip
-_APART = re.compile(
-    r"\d|\b(?:left|right|first|second|third|last|top|bottom|upper|lower|other|middle)\b|"
-    r"\b(?:suppose|assum\w+|if|unless|when|after|before|without|except)\b|"
-    r"(?<=[\w,] )(?-i:[A-Z][a-z])", re.IGNORECASE,
-)  # fmt: skip
-"""What may tell two questions apart in a clause that says where to look."""
+_APART = re.compile(r"\d|(?<=\w )[A-Z]|\b[A-Z]{2,}\b")
+"""What may tell two questions apart in a clause that says where to look: numbers and names."""
+_MEDIA = frozenset(
+    """
+    about map table pie bar bars stacked line page pages document paper form scan scanned text slide
+    poster infographic drawing sketch scene shot app web website site mobile phone ui interface
+    book cover receipt letter report statement leaflet menu visual visible given printed written
+    provided attached displayed carefully careful closely close thoroughly first common sense task
+    question questions answering following few words single briefly reply response answers helpful
+    assistant analyst engineer tutor teacher reader clerk ai expert science exam item problem
+    geometry math maths physics context information input user take look looking think reason
+    wonder learn decide choose check confirm count write down appreciate grateful happy able
+    curious homework help study examine inspect analyze analyse observe consider review using
+    refer referring judging view see explain options option choices json format digits phrase
+    sentence integer
+    """.split()
+)
+"""What a clause may speak of that only says where to look, how to answer or that one asks."""
 _BRIEF = 30
 """Characters of a question mark's sentence that may be no question ("Which is right?")."""
 _LEAST = 2
@@ -227,8 +258,7 @@ def asked(prompt: str) -> Asked:
     text = unicodedata.normalize("NFKC", prompt)
     for symbol, word in _SYMBOLS.items():
         text = text.replace(symbol, word)
-    if field := _FIELD.match(text):
-        text = field[1].replace(r"\n", "\n").replace(r"\"", '"')
+    text = re.sub(r"[ \t]+", " ", _field(text))
     text, options = _without_options(_TAG.sub(" ", text))
     text = _REMARK.sub("", _LETTERS.sub(" ", text))
     parts = [_LABEL.sub("", part).strip() for part in _SENTENCES.split(text)]
@@ -241,9 +271,14 @@ def asked(prompt: str) -> Asked:
             if ask or not _frames(part)
         ]
     else:
-        kept = [part for part in parts if not _HOW.search(part)]
+        kept = [part for part in parts if not _HOW.search(part) or len(_said(part)) >= _LEAST]
     found = " ".join(part for part in kept if part)
     return Asked(found if re.search(r"\w", found) else prompt, options)
+
+
+def same_options(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Whether two sets of options, where both have some, may be the same ones."""
+    return not one or not other or len(one & other) >= OPTIONS * len(one | other)
 
 
 def _asks(part: str) -> bool:
@@ -253,11 +288,41 @@ def _asks(part: str) -> bool:
     return bool(_QUESTION.search(part) or _INDIRECT.match(part))
 
 
+def _field(text: str) -> str:
+    """The question in a prompt that is a JSON object or a list of turns; else the prompt."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return text
+    try:
+        told = json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return text
+    turns = told if isinstance(told, list) else [told]
+    for turn in reversed([turn for turn in turns if isinstance(turn, dict)]):
+        named = {str(key).lower(): value for key, value in turn.items()}
+        keys = (*_FIELDS, "content") if named.get("role", "user") == "user" else ()
+        for key in keys:
+            if isinstance(value := named.get(key), str) and value.strip():
+                return value
+    return text
+
+
 def _frames(part: str) -> bool:
     """Whether a sentence beside a question says only how to answer, who does, what to look at."""
-    if _HOW.search(part) or _SPEAKS.search(part) or _FOREIGN.search(part):
+    if any(rule.search(part) for rule in (_HOW, _SPEAKS, _FOREIGN, _ROLE)):
         return True
-    return bool(_WHO.search(part) and not re.search(r"\d", part))
+    if _INTRO.search(part):
+        return not _APART.search(part)
+    return bool(_SCENE.search(part)) and _is_bare(part)
+
+
+def _said(text: str) -> set[str]:
+    """The words of a text that say something; those of templates do not."""
+    return {word for word in re.findall(r"[^\W\d_]+", text.casefold())} - EMPTY - _MEDIA
+
+
+def _is_bare(clause: str) -> bool:
+    """Whether nothing in a clause can tell two questions apart."""
+    return not _APART.search(clause) and not _said(clause)
 
 
 def _bare(part: str) -> str:
@@ -279,8 +344,8 @@ def _bare(part: str) -> str:
 
 def _shorter(part: str, clause: str, rest: str) -> str:
     """A sentence without a clause that only says where to look; whole, if it may say more."""
-    said = {word for word in re.findall(r"[^\W\d_]+", rest.casefold())} - EMPTY
-    return part if _APART.search(clause) or len(said) < _LEAST else rest
+    enough = len(set(re.findall(r"[^\W\d_]+", rest.casefold())) - EMPTY) >= _LEAST
+    return rest if enough and _is_bare(clause) else part
 
 
 def _without_options(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -288,7 +353,9 @@ def _without_options(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     for pattern, least in ((_LINE, 2), (_MARK, 2), (_SMALL, 3)):
         marks = _run(pattern.finditer(text))
         if len(marks) >= least:
-            return _cut(text, marks)
+            rest, options = _cut(text, marks)
+            if all(option for _, option in options):
+                return rest, options
     if hit := _LISTED.search(text) or _BRACES.search(text):
         listed = next(group for group in hit.groups() if group)
         some = [one.strip(" \"'.") for one in re.split(r"[/;,|]|\bor\b", listed)]

@@ -8,9 +8,9 @@ from pellucid.data.contamination.questions import (
     plain,
     question,
     same_gold,
-    same_options,
 )
 from pellucid.data.questions.same import compare
+from pellucid.data.questions.template import same_options
 from pellucid.data.questions.wording import wording
 
 MANY = [
@@ -22,7 +22,7 @@ MANY = [
 
 def same(one: str, other: str) -> bool:
     a, b = question(one, "7"), question(other, "7")
-    return same_options(a, b) and compare(wording(a.text), wording(b.text)).same
+    return same_options(a.options, b.options) and compare(wording(a.text), wording(b.text)).same
 
 
 def test_the_words_of_a_template_are_looked_up_last() -> None:
@@ -57,7 +57,7 @@ def test_how_to_answer_is_not_looked_up() -> None:
 def test_options_may_stand_in_another_order_and_say_what_the_letter_means() -> None:
     one = question("Which city?\nA. Rome\nB. Oslo", "B", lettered=True)
     other = question("Which city?\n(A) Oslo\n(B) Rome", "A", lettered=True)
-    assert same_options(one, other) and same_gold(one, other)
+    assert same_options(one.options, other.options) and same_gold(one, other)
     assert one.golds == {"oslo"} and one.words == ("city",)
     assert same_gold(one, question("Which city is it?", "Oslo."))
     assert not same_gold(one, question("Which city?\nA. Oslo\nB. Rome", "B", lettered=True))
