@@ -1,8 +1,9 @@
 """From an index of the plan to an example: record, rendering, images.
 
 A record is read when its turn comes, and the store keeps only so many bytes, so memory does not
-grow with the mix. Leaves
-out on purpose: working ahead of the step (the log's data-wait share says when that would pay).
+grow with the mix. On a CPU that is while earlier halves run (see `step`, `replica`), so only the
+first examples of a step are waited for. Leaves out on purpose: threads of its own, which would
+work ahead of the passes elsewhere too (the log's `data_wait_share` says when that would pay).
 """
 
 from typing import final

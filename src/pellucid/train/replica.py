@@ -11,9 +11,11 @@ Leaves out on purpose: more than two, GPUs, and ranks that share out the weights
 """
 
 import copy
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
 from typing import final
 
 import numpy as np
@@ -65,6 +67,38 @@ def replica(objective: Objective) -> Objective:
 
 
 @final
+class Idle:
+    """Counts the seconds in which nothing runs of what was begun, by any number of threads."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        """Nothing runs yet.
+
+        Args:
+            clock: seconds from any time on.
+        """
+        self._clock, self._lock, self._running = clock, Lock(), 0
+        self._before, self._dry = 0.0, clock()  # up to the last beginning; since when nothing runs
+
+    def begin(self) -> None:
+        """One more runs from now on."""
+        with self._lock:
+            if not self._running:
+                self._before += self._clock() - self._dry
+            self._running += 1
+
+    def end(self) -> None:
+        """One fewer runs from now on."""
+        with self._lock:
+            self._running -= 1
+            self._dry = self._clock()
+
+    def seconds(self) -> float:
+        """All of them so far."""
+        with self._lock:
+            return self._before + (0.0 if self._running else self._clock() - self._dry)
+
+
+@final
 class Pair:
     """A model and its replica, and the threads that run them."""
 
@@ -74,6 +108,8 @@ class Pair:
         self._threads = torch.get_num_threads()
         self._lanes = [ThreadPoolExecutor(1) for _ in range(2)] if self._threads > 1 else []
         self._waiting = deque[Future[None]]()
+        self.idle = Idle()
+        """Seconds in which no half ran that was begun: what is done in them, is waited for."""
 
     def __enter__(self) -> "Pair":
         """Take the passes of one step."""
@@ -95,8 +131,7 @@ class Pair:
 
     def whole(self, work: Pass) -> None:
         """Run a pass by the model with all threads, after all that was begun."""
-        for error in self._settle():
-            raise error
+        self.settle()
         work(self._models[0])
 
     def half(self, which: int, work: Pass) -> None:
@@ -109,19 +144,33 @@ class Pair:
             return
         if len(self._waiting) >= _AHEAD:
             self._waiting.popleft().result()
+        self.idle.begin()
         self._waiting.append(self._lanes[which].submit(self._alone, work, model))
+
+    def settle(self) -> None:
+        """Wait until all that was begun is through; all threads are then the caller's.
+
+        Raises:
+            Exception: what a pass raised.
+        """
+        for error in self._settle():
+            raise error
 
     def _alone(self, work: Pass, model: Objective) -> None:
         """With one half of the threads; set anew, since some libraries know one number for all."""
-        torch.set_num_threads(self._threads // 2)
-        work(model)
+        try:
+            torch.set_num_threads(self._threads // 2)
+            work(model)
+        finally:
+            self.idle.end()
 
     def _settle(self, stop: bool = False) -> list[BaseException]:
         """Wait until all that was begun is through, or stopped; what went wrong."""
         if not self._waiting:
             return []
         for one in self._waiting if stop else ():
-            one.cancel()
+            if one.cancel():
+                self.idle.end()
         found = [None if one.cancelled() else one.exception() for one in self._waiting]
         self._waiting.clear()
         torch.set_num_threads(self._threads)

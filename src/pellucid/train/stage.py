@@ -5,7 +5,7 @@
     lengths.parquet     what every record of the mix costs
     dropped.jsonl       what is left out, and why (shrunk.jsonl: whose images are scaled down)
     parameters.json     what is trained, at which rate
-    timing/steps.jsonl  seconds, tokens per second, memory, share of time spent making examples
+    timing/steps.jsonl  seconds, tokens per second, memory, share of time spent waiting for examples
     reproducer.json     a step that was not finite, where one stopped the stage
 
 `checkpoints/` and `features/` exist only while the stage runs. Killed at any instant and called

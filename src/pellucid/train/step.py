@@ -43,7 +43,7 @@ class Gradient(NamedTuple):
     losses: tuple[float, ...]
     """Mean loss of a target of each example, in the order of the packs."""
     waited: float
-    """Seconds in which examples were made."""
+    """Seconds in which examples were made and no pass ran."""
     finite: bool
 
 
@@ -54,7 +54,7 @@ class Outcome(NamedTuple):
     """The same in every run of the recipe."""
     seconds: float
     waited: float
-    """Seconds of those in which examples were made."""
+    """Seconds of those in which examples were made and no pass ran."""
     work: Work
     """What was in it."""
 
@@ -127,15 +127,15 @@ class Stepper:
         return Gradient(log, tuple(means.tolist()), waited, finite)
 
     def _run(self, turn: Turn, targets: int, told: Tensor | None) -> float:
-        """Run a pack, or begin its halves; seconds in which examples were made."""
+        """Run a pack, or begin its halves; seconds in which examples were made and no pass ran."""
         parts = [list(range(len(turn.pack)))]
         if self._pair:
             parts = halves(self._operations[list(turn.pack)])
-        waited = 0.0
+        waited, clock = 0.0, self._pair.idle.seconds if self._pair else time.perf_counter
         for which, part in enumerate(parts):
-            began = time.perf_counter()
+            began = clock()
             batch = self._batch(tuple(turn.pack[place] for place in part))
-            waited += time.perf_counter() - began
+            waited += clock() - began
             columns = [turn.start + place for place in part]
             one = partial(self._pass, batch, turn.blank, targets, told, columns)
             if self._pair and len(parts) > 1:

@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from threading import Barrier, Event
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from pellucid.train.objective import Objective
 from pellucid.train.optim import Optimizers, parameters
 from pellucid.train.plan import Plan
 from pellucid.train.recompute import recomputing
-from pellucid.train.replica import Pair, halves, replica
+from pellucid.train.replica import Idle, Pair, halves, replica
 from pellucid.train.step import Gradient, Stepper
 
 
@@ -94,6 +95,22 @@ def test_layers_that_recompute_do_so_in_the_replica_by_its_own_weights(objective
         inside = {id(one) for one in other.modules()}
         for layer in other.model.layers():
             assert id(layer.forward.args[0].__self__) in inside
+
+
+def test_idle_seconds_by_hand() -> None:
+    """None before 3; one runs from 3 to 7, another from 5 to 10; one more from 14 to 20."""
+    now = [0.0]
+    idle = Idle(lambda: now[0])
+    told = {}
+    for second in range(23):
+        now[0] = float(second)
+        for _ in range((3, 5, 14).count(second)):
+            idle.begin()
+        for _ in range((7, 10, 20).count(second)):
+            idle.end()
+        told[second] = idle.seconds()
+    assert (told[2], told[3], told[9], told[10], told[12]) == (2.0, 3.0, 3.0, 3.0, 5.0)
+    assert (told[14], told[19], told[20], told[22]) == (7.0, 7.0, 7.0, 9.0)
 
 
 def gradient(world, stage, pair: bool = True) -> tuple[Gradient, dict[str, torch.Tensor]]:
@@ -210,3 +227,65 @@ def test_what_a_half_raises_is_raised_and_nothing_of_the_step_is_left(
     with pair:
         pair.whole(done.append)
     assert done[-1] is objective and all(one.grad is None for one in objective.parameters())
+
+
+@pytest.mark.parametrize("how", ["runs", "is cancelled", "fails"])
+def test_nothing_is_waited_for_while_a_half_runs(objective, threads, how: str) -> None:
+    """Also one that has not started yet; where none is left, seconds count again."""
+    threads(2)
+    pair, going = Pair(objective), Event()
+
+    def fails(model: Objective) -> None:
+        raise KeyError("broken")
+
+    try:
+        with pair:
+            pair.half(0, lambda model: going.wait(60) and None)
+            before = pair.idle.seconds()
+            pair.half(0, fails if how == "fails" else lambda model: None)
+            time.sleep(0.01)
+            assert pair.idle.seconds() == before
+            going.set()
+            if how == "is cancelled":
+                raise KeyError("broken")
+    except KeyError:
+        assert how != "runs"
+    after = pair.idle.seconds()
+    time.sleep(0.01)
+    assert pair.idle.seconds() >= after + 0.01
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_only_examples_that_no_pass_runs_beside_are_waited_for(
+    world, threads, monkeypatch, count: int
+) -> None:
+    """The first half lasts until the second begins, so that only its own examples are waited for.
+
+    One thread makes examples between its passes: all are waited for.
+    """
+    threads(count)
+    stage = make_stage(pack=Pack(max_tokens=250, max_patches=60, window_records=8))
+    real, forward = Feed.example, Objective.forward
+    made, begun, both = list[float](), list[float](), Barrier(count)
+
+    def example(self, *given):
+        start = time.perf_counter()
+        time.sleep(0.01)
+        found = real(self, *given)
+        made.append(time.perf_counter() - start)
+        return found
+
+    def one_pass(self, *given):
+        begun.append(time.perf_counter())
+        both.wait(60)
+        return forward(self, *given)
+
+    monkeypatch.setattr(Feed, "example", example)
+    monkeypatch.setattr(Objective, "forward", one_pass)
+    start = time.perf_counter()
+    found, _ = gradient(world, stage)
+    assert found.log["packs"] == 1 and len(begun) == 2
+    if count == 1:
+        assert found.waited >= sum(made)
+    else:
+        assert 0.01 < found.waited <= begun[0] - start
