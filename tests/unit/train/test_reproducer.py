@@ -13,6 +13,7 @@ from pellucid import store
 from pellucid.base.errors import UserError
 from pellucid.model import checkpoint
 from pellucid.model.processor import Processor
+from pellucid.prompt.render import Renderer
 from pellucid.recipe.train import DecoderLora, LoraModules, Modules, Stage
 from pellucid.store import MixRow, read_mix, write_mix
 from pellucid.train.batch import collate
@@ -186,6 +187,18 @@ def test_stores_without_a_record_of_the_mix_are_refused(file, world, tmp_path) -
         reproduce(file)
     (problem,) = raised.value.problems
     assert problem.field == "reproducer.stores" and "lack the record" in problem.rule
+    there = {one.id for one in store.open(tmp_path / "fewer").records()}
+    lacking = {row.id for row in read_mix(world.mix).rows} - there
+    assert problem.rule == f"lack the record {min(lacking)} of the mix"
+
+
+def test_a_fault_while_lengths_are_made_is_not_told_as_a_missing_record(file, monkeypatch) -> None:
+    def broken(self, record, mode):
+        raise KeyError("thinking")
+
+    monkeypatch.setattr(Renderer, "examples", broken)
+    with pytest.raises(KeyError, match="thinking"):
+        reproduce(file)
 
 
 def test_the_lines_of_the_page(file: Path, monkeypatch, capsys) -> None:
