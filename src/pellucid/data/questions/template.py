@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
+from pellucid.data.questions.talk import alone, mere_talk, points, talks
 from pellucid.data.questions.vocabulary import EMPTY
 
 OPTIONS = 0.5
@@ -41,7 +42,10 @@ def _any(*some: str) -> str:
 _WH = _any("what|which|who|whom|whose|how|when|where|why")
 _IS = _any("is|are|was|were|do|does|did|has|have|had|can|could|would|will|should|may")
 _ASKS = rf"(?:(?:(?:in|on|at|by|for|from|to|of|with|under)\s+)?{_WH}\b|{_IS}\b(?!\s+not\b))"
-_FIELDS = "question", "query", "instruction", "prompt"
+_FIELDS = (
+    "question", "query", "instruction", "prompt", "content", "text", "value", "messages",
+    "conversations", "conversation",
+)  # fmt: skip
 """What is asked in a prompt that is a JSON object."""
 _TAG = re.compile(
     r"<\|[^|<>]{1,30}\|>(?:system|user|assistant)?"
@@ -52,10 +56,15 @@ _LABEL = re.compile(
     r"^\W*" + _any(
         "system|user|human|assistant|bot|gpt|ai|model|teacher|tutor|student|image|instruction|task",
         "query|question|problem|prompt|input|q|a|answer|response|rationale|solution|output",
-    ) + r"\s*[:：]", re.IGNORECASE,
+    ) + r"(?:\s*\([^()?]{1,20}\))?\s*[:：>]"
+    rf"|^\W*\[[^\]?]{{1,20}}\]|^\W*\(?\d{{1,3}}[.)]\s+(?={_ASKS})"
+    rf"|^\W*[QA]\d{{1,3}}\s*[.):]|^\W*\([^()?]{{1,20}}\)\s+(?={_ASKS})", re.IGNORECASE,
 )  # fmt: skip
+_CAPTION = re.compile(r"\W*(?:\w+\s?){1,3}[:>\]]\W*|\W*(?:Q|A|Ans)\.\W*|\s*#+\s.*")
+"""A line that is no more than what another would follow: "Final answer:"."""
 _SENTENCES = re.compile(
-    r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!a\.m\.)(?<!p\.m\.)\s+|(?<=[。！？])|\n+|;\s+"
+    r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!a\.m\.)(?<!p\.m\.)(?<!\sno\.)(?<!\snr\.)\s+"
+    r"|(?<=[.!?][\"”'»])\s+|(?<=[。！？])|\n+|;\s+"
     r"|(?<=[.!?])(?=NOTE:)"
 )
 _SYMBOLS = {"△": " triangle ", "∥": " parallel ", "⊥": " perpendicular ", "∠": " angle "}
@@ -77,12 +86,16 @@ _LISTED = re.compile(
 )  # fmt: skip
 _LETTERS = re.compile(r"\(\s*[A-H](?:\s*[,/]\s*[A-H])*(?:\s*[,/]|,?\s+(?:or|and))\s*[A-H]\s*\)")
 _REMARK = re.compile(
-    r"\((?:(?:a|an|the|one|only|just|single|short|final|your|answer|integer|word|phrase|option|letter"
+    r"\((?:(?:a|an|the|one|only|just|single|short|final|your|answer|integer|word|phrase|option|letter|dashe|lowercase"
     r"|number|numeral|unit|decimal|in|or|with|and|is)s?[\s=+,:]*)+\)\W{0,3}$"
     r"|\(\s*\)\W{0,3}$", re.IGNORECASE | re.MULTILINE,
 )  # fmt: skip
 _AS = re.compile(
-    r",?\s+(?:and\s+)?nothing\s+else\W*$|,\s+in\s+plain\s+text\b.*$|"
+    r",?\s+(?:and\s+)?nothing\s+else\W*$|"
+    r",?\s+(?:with|in)\s+(?:one|a\s+single)\s+(?:word|adjective|phrase|number|sentence)\W*$|"
+    r",?\s+and\s+(?:output|return|print|write|give)\s+(?:it|the\s+\w+)\s+(?:as|in)\b.*$|"
+    r",?\s+and\s+(?:then\s+)?(?:answer|reply|respond|round|copy)\b[^?]*$|"
+    r"\s+(?:exactly\s+)?as\s+(?:it\s+)?(?:is\s+)?(?:printed|written|shown|appears|stated)\b[^?]*$|,\s+in\s+plain\s+text\b.*$|"
     rf",?\s+{_any('wrapped|enclosed|formatted')}\s+{_any('as|in|inside|within')}\b.*$",
     re.IGNORECASE,
 )
@@ -98,6 +111,7 @@ _FOREIGN = re.compile(
         r"fragen?|beantworte\w*|antwort\w*|pregunta\w*|respuesta\w*|respond[ae]\w*|pergunta\w*",
         r"réponds|répondez|réponse|domanda|rispond\w*|pytani\w*|odpowied\w*|vraag|antwoord",
         r"вопрос\w*|ответ\w*",
+        r"danke|gracias|merci|grazie|obrigad[oa]",
     ) + r"\b|问|答|質問|질문", re.IGNORECASE,
 )  # fmt: skip
 """Question and answer in other languages."""
@@ -117,7 +131,7 @@ _HOW = re.compile(
     r"|show\s+(?:your|all|the)\s+(?:work|steps?|reasoning)\b|(?:reference\s+)?ocr\s+tokens?\s*:"
     r"|(?:just|only)\s+(?:the|a|one)\b|(?:one|a)\s+(?:single\s+)?(?:line|word|sentence)\b"
     r"|(?:copy|output|put|write|keep|print|return|report|give)\s+"
-    r"(?:it\b|the\s+(?:value|number|name|letter|text|result)\s*(?:only\b|exactly\b|as\b|verbatim\b|\W*$))"
+    r"(?:it\b|the\s+(?:value|number|name|letter|text|result|figure|amount|date)\s*(?:only\b|exactly\b|as\b|verbatim\b|\W*$))"
     r"|solve\s+(?:the|this)\s+(?:task|problem|question|exercise)\b"
     r"|(?:if|when|where)\b.*,\s+(?:then\s+)?(?:respond|answer|reply|say|write|output)\b"
     r"|round\s+(?:your|to|nothing|up|down|off|the\s+(?:final\s+)?(?:answer|result|value))\b"
@@ -125,8 +139,9 @@ _HOW = re.compile(
     r"|(?:letter|number|name|digit|word)s?\s+only\b"
     r"|(?:no|without)\s+(?:any\s+)?(?:additional|further|extra|other|markdown|comment\w*)\b"
     r"|(?:put|place|box|enclose)\s+(?:the|your)\b|there\s+is\s+only\s+one\b"
-    r"|thank\s+you\b|thanks\b|use\s+the\s+exact\b|(?:first,?\s+)?(?:think|reason)\b(?!\s+about)"
+    r"|thank\s+you\b|(?:many\s+)?thanks\b|use\s+the\s+exact\b|(?:first,?\s+)?(?:think|reason)\b(?!\s+about)"
     r"|which\s+(?:one\s+)?is\s+(?:right|correct|true)\W*$"
+    r"|(?:write|say|put|output)\s+\W*(?:n/?a|unknown|unanswerable|none)\b"
     r"|(?:no|without)\s+(?:punctuation|explanations?|units?)\b|(?:please\s+)?quote\s+it\b"
     r"|(?:reply|respond|answer)\s+(?:with|in|using|as|by|after|only|directly|briefly|exactly)\b"
     r"|(?:let'?s\s+)?think\s+step\s+by\s+step|(?:options?|choices?)\s*:?\s*$"
@@ -165,7 +180,9 @@ _SCENE = re.compile(
     r"|i\s+(?:have|attached)\b|us(?:e|ing)\b)", re.IGNORECASE,
 )  # fmt: skip
 """A sentence that says what to look at."""
-_COLON = re.compile(rf"^([^:?]*):\s*(?={_ASKS})", re.IGNORECASE)
+_COLON = re.compile(
+    rf"^([^:?|>]*?)\s*(?::|\||>{{1,3}}|--|[—–]|\s-)\s*(?=[\"“'«]?{_ASKS})", re.IGNORECASE
+)
 _ABOUT = re.compile(
     rf"^\W*(?:{_LOOK}|us(?:e|ing)\b)|\b(?:{_ANSWER}|questions?|tell me)\b", re.IGNORECASE
 )
@@ -193,11 +210,11 @@ _INDIRECT = re.compile(  # "I need you to tell me who"
         "tell(?: me| us)?|say|know|knowing|explain|determine|decide|choose|select|count|find out",
         "learn|check|wonder(?:ing)?|state|identify|figure out|describe|report|specify|indicate",
         "curious|ask|understand",
-    ) + rf"\W+(?:please\W+)?)(?=(?:(?:in|on|at|by|for|from|to|of|with|under)\s+)?{_WH}\b"
+    ) + rf"\W+(?:(?:please|briefly|exactly|precisely)\W+)?)(?=(?:(?:in|on|at|by|for|from|to|of|with|under)\s+)?{_WH}\b"
     r"|(?:whether|if)\b)", re.IGNORECASE | re.DOTALL,
 )  # fmt: skip
 _BEHIND = re.compile(
-    rf",?\s+({_any('according to|based on|as shown in|as seen in')}"
+    rf",?\s+({_any('according to|based on|as shown in|as seen in|using only|using nothing but')}"
     r"\s+(?:the|this)(?:\s+\w+)?\s+\w+)(?=\W*$)", re.IGNORECASE,
 )  # fmt: skip
 _APART = re.compile(r"\d|(?<=\w )[A-Z]|\b[A-Z]{2,}\b")
@@ -214,7 +231,7 @@ _MEDIA = frozenset(
     wonder learn decide choose check confirm count write down appreciate grateful happy able
     curious homework help study examine inspect analyze analyse observe consider review using
     refer referring judging view see explain options option choices json format digits phrase
-    sentence integer
+    sentence integer nothing but reference respect regard legend results survey data shown
     """.split()
 )
 """What a clause may speak of that only says where to look, how to answer or that one asks."""
@@ -230,6 +247,7 @@ _FRAME = re.compile(
     r"i\s+wonder\W+)?"
     rf"(?:{_any('check|verify|confirm|decide|determine|see|tell me|say')}\s+(?:whether|if|that)\b|"
     rf"{_any('explain|ask|telling me|find out|extract|copy|transcribe|select|write down')}\b"
+    r"|(?:retrieve|fetch|look\s+up)\b"
     r"(?!\s+(?:all|every|each)\b))?\s*", re.IGNORECASE,
 )  # fmt: skip
 """What is said before a question, or in place of a question mark."""
@@ -237,11 +255,11 @@ _QUESTION = re.compile(
     rf"\?\W*$|^\W*{_ASKS}|"
     rf"\b{_any('check|verify|confirm|decide|determine|tell|say')}\s+(?:whether|if)\b|"
     r"\b(?:(?:tell(?:ing)?|told)\s+me|let\s+me\s+know|(?:like|want)\s+to\s+know|wonder(?:ing)?"
-    r"|curious)\b|"
+    rf"|curious\W+(?:about|to|as|if|whether|{_WH}))\b|"
     r"^\W*(?:(?:please|kindly)\s+)?" + _any(
         "identify|report|name|give|state|provide|find|extract|copy|list|count|describe|specify",
         "indicate|determine|calculate|compute|estimate|check|confirm|decide|select|transcribe",
-        "work out|write down|solve",
+        "work out|write down|solve|retrieve|fetch|look up",
     ) + r"\b", re.IGNORECASE,
 )  # fmt: skip
 
@@ -258,20 +276,21 @@ def asked(prompt: str) -> Asked:
     text = unicodedata.normalize("NFKC", prompt)
     for symbol, word in _SYMBOLS.items():
         text = text.replace(symbol, word)
-    text = re.sub(r"[ \t]+", " ", _field(text))
+    text = re.sub(r"[ \t]+", " ", _field(text).replace("**", ""))
     text, options = _without_options(_TAG.sub(" ", text))
     text = _REMARK.sub("", _LETTERS.sub(" ", text))
     parts = [_LABEL.sub("", part).strip() for part in _SENTENCES.split(text)]
-    parts = [part for part in parts if re.search(r"\w", part)]
-    asks = [_asks(part) for part in parts]
-    if any(asks):
+    parts = [part for part in parts if re.search(r"[^\W_]", part)]
+    if asks := _asking(parts):
+        whole = alone(" ".join(asks))
         kept = [
-            _bare(part) if ask else part
-            for part, ask in zip(parts, asks, strict=True)
-            if ask or not _frames(part)
+            _bare(part) if part in asks else part
+            for part in parts
+            if part in asks or not (_frames(part) or (whole and _talk(part)))
         ]
     else:
         kept = [part for part in parts if not _HOW.search(part) or len(_said(part)) >= _LEAST]
+        kept = [part for part in kept if not talks(part)] or kept
     found = " ".join(part for part in kept if part)
     return Asked(found if re.search(r"\w", found) else prompt, options)
 
@@ -281,9 +300,22 @@ def same_options(one: frozenset[str], other: frozenset[str]) -> bool:
     return not one or not other or len(one & other) >= OPTIONS * len(one | other)
 
 
+def _asking(parts: Iterable[str]) -> list[str]:
+    """The sentences that ask something; of several, those that ask for more than an answer."""
+    asks = [part for part in parts if _asks(part)]
+    return [part for part in asks if not mere_talk(part)] or asks
+
+
+def _talk(part: str) -> bool:
+    """Whether a sentence beside a question that does not need it is talk."""
+    return bool(_CAPTION.fullmatch(part)) or talks(part)
+
+
 def _asks(part: str) -> bool:
     """Whether a sentence asks something."""
     if _HOW.search(part) and not (part.endswith("?") and len(part) > _BRIEF):
+        return False
+    if _ROLE.search(part) and "?" not in part:
         return False
     return bool(_QUESTION.search(part) or _INDIRECT.match(part))
 
@@ -296,20 +328,32 @@ def _field(text: str) -> str:
         told = json.loads(text, strict=False)
     except (ValueError, RecursionError):
         return text
-    turns = told if isinstance(told, list) else [told]
-    for turn in reversed([turn for turn in turns if isinstance(turn, dict)]):
-        named = {str(key).lower(): value for key, value in turn.items()}
-        keys = (*_FIELDS, "content") if named.get("role", "user") == "user" else ()
-        for key in keys:
-            if isinstance(value := named.get(key), str) and value.strip():
-                return value
-    return text
+    return _TAG.sub(" ", _spoken(told)) or text
+
+
+def _spoken(told: object) -> str:
+    """What a user says last in parsed JSON, or nothing."""
+    if isinstance(told, list):
+        return next((said for one in reversed(told) if (said := _spoken(one))), "")
+    if not isinstance(told, dict):
+        return ""
+    named = {str(key).lower(): value for key, value in told.items()}
+    if named.get("role", named.get("from", "user")) not in ("user", "human"):
+        return ""
+    for key in _FIELDS:
+        value = named.get(key)
+        said = value if isinstance(value, str) else _spoken(value)
+        if said.strip():
+            return said
+    return ""
 
 
 def _frames(part: str) -> bool:
     """Whether a sentence beside a question says only how to answer, who does, what to look at."""
-    if any(rule.search(part) for rule in (_HOW, _SPEAKS, _FOREIGN, _ROLE)):
+    if any(rule.search(part) for rule in (_HOW, _FOREIGN, _ROLE)):
         return True
+    if _SPEAKS.search(part):
+        return not points(part)
     if _INTRO.search(part):
         return not _APART.search(part)
     return bool(_SCENE.search(part)) and _is_bare(part)
@@ -331,7 +375,7 @@ def _bare(part: str) -> str:
     if before := _COLON.match(part):
         if _FOREIGN.search(before[1]):
             part = part[before.end() :]
-        elif _ABOUT.search(before[1]):
+        elif _ABOUT.search(before[1]) or talks(before[1]):
             part = _shorter(part, before[1], part[before.end() :])
     for clause in (*_LEADS, _INDIRECT):
         if hit := clause.match(part):
@@ -345,7 +389,8 @@ def _bare(part: str) -> str:
 def _shorter(part: str, clause: str, rest: str) -> str:
     """A sentence without a clause that only says where to look; whole, if it may say more."""
     enough = len(set(re.findall(r"[^\W\d_]+", rest.casefold())) - EMPTY) >= _LEAST
-    return rest if enough and _is_bare(clause) else part
+    says_nothing = _is_bare(clause) or (talks(clause) and alone(rest))
+    return rest if enough and says_nothing else part
 
 
 def _without_options(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:

@@ -131,7 +131,7 @@ _CONCEPTS = {
     ">right": "right rightmost",
     ">behind": "behind", ">front": "front", ">beside": "beside next alongside near",
     ">up": "increase grow growth", ">down": "decrease decline shrink reduction",
-    ">than": "than", ">not": "not no never without except",
+    ">than": "than", ">not": "not no never without except excluding excludes excluded",
     "@time": "when time moment", "@day": "day date", "@month": "month", "@year": "year",
     "@hour": "hour",
     "@place": "where place location located site spot", "@topic": "about topic subject theme",
