@@ -79,15 +79,17 @@ def _lengths(stage: Stage, mix: Sequence[MixRow], stores: Store, loaded: models.
     Raises:
         UserError: the stores lack a record of the mix.
     """
+    lacking = {row.id for row in mix}
+    for block in stores.fact_blocks(["id"]):
+        lacking.difference_update(block["id"].to_pylist())
+    if lacking:
+        told, first = ", ".join(map(str, stores.folders)), min(lacking)
+        rule, fix = f"lack the record {first} of the mix", "put those of the run back"
+        raise UserError(Problem("reproducer.stores", told, rule, fix))
     context = int(loaded.model.config.text_config.max_position_embeddings)
-    try:
-        with TemporaryDirectory() as folder:
-            home = Path(folder)
-            return index_lengths(home, stage, mix, stores, loaded.renderer, context, keep=False)
-    except KeyError as error:
-        told = ", ".join(map(str, stores.folders))
-        rule, fix = f"lack the record {error.args[0]} of the mix", "put those of the run back"
-        raise UserError(Problem("reproducer.stores", told, rule, fix)) from error
+    with TemporaryDirectory() as folder:
+        home = Path(folder)
+        return index_lengths(home, stage, mix, stores, loaded.renderer, context, keep=False)
 
 
 def _number(lengths: Lengths, told: dict[str, Any]) -> int:

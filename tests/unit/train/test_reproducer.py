@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from pellucid import store
 from pellucid.base.errors import UserError
 from pellucid.model import checkpoint
 from pellucid.model.processor import Processor
+from pellucid.prompt.render import Renderer
 from pellucid.recipe.train import DecoderLora, LoraModules, Modules, Stage
 from pellucid.store import MixRow, read_mix, write_mix
 from pellucid.train.batch import collate
@@ -186,6 +188,25 @@ def test_stores_without_a_record_of_the_mix_are_refused(file, world, tmp_path) -
         reproduce(file)
     (problem,) = raised.value.problems
     assert problem.field == "reproducer.stores" and "lack the record" in problem.rule
+    there = {one.id for one in store.open(tmp_path / "fewer").records()}
+    lacking = {row.id for row in read_mix(world.mix).rows} - there
+    assert problem.rule == f"lack the record {min(lacking)} of the mix"
+
+
+def test_a_fault_while_lengths_are_made_is_not_told_as_a_missing_record(
+    file, world, tmp_path, monkeypatch
+) -> None:
+    """In a copy of the store that has no length index yet."""
+    shutil.copytree(world.data, tmp_path / "copy", ignore=shutil.ignore_patterns("labels"))
+    told = json.loads(file.read_bytes())
+    file.write_text(json.dumps({**told, "stores": [str(tmp_path / "copy")]}))
+
+    def broken(self, record, mode):
+        raise KeyError("thinking")
+
+    monkeypatch.setattr(Renderer, "examples", broken)
+    with pytest.raises(KeyError, match="thinking"):
+        reproduce(file)
 
 
 def test_the_lines_of_the_page(file: Path, monkeypatch, capsys) -> None:
