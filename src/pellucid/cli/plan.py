@@ -52,8 +52,7 @@ def plan(
     from pellucid.recipe import load
 
     device = device_named(on) if on else None
-    where = "cuda" if device else None  # all that `--on` knows are GPUs
-    found = preview(load(recipe, set_ or ()), home, devices, measure, where)
+    found = preview(load(recipe, set_ or ()), home, devices, measure, device is not None)
     if json_:
         stages = [{**one.as_dict(), "on": _on(one, devices, device, on)} for one in found.stages]
         jobs = [row._asdict() for row in found.jobs]

@@ -3,7 +3,14 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from pellucid.flow.estimate import Estimate, Measured, estimates, missing_rows, tried
+from pellucid.flow.estimate import (
+    ACCELERATED,
+    Estimate,
+    Measured,
+    estimates,
+    missing_rows,
+    tried,
+)
 from pellucid.flow.plan import Choices, plan_jobs, warn_idle
 from pellucid.flow.replies import Replies, too_long
 from pellucid.flow.run import choose
@@ -37,7 +44,11 @@ class Preview(NamedTuple):
 
 
 def preview(
-    recipe: Recipe, home: Path, devices: int = 1, measure: bool = False, device: str | None = None
+    recipe: Recipe,
+    home: Path,
+    devices: int = 1,
+    measure: bool = False,
+    accelerated: bool = False,
 ) -> Preview:
     """The jobs of a recipe, what a run would do with each, and what its stages would take.
 
@@ -49,7 +60,8 @@ def preview(
         home: the workspace.
         devices: that would train together.
         measure: whether to do the first steps of every stage, and forget them.
-        device: what would train, "cpu" or "cuda"; what a run here would choose when None.
+        accelerated: whether they are some of `estimate.DEVICES`, and not what a run here would
+            choose.
 
     Raises:
         UserError: an input cannot be read, or there is nothing to measure with.
@@ -70,8 +82,9 @@ def preview(
             elif workspace.partial(job, done).is_dir():
                 state = "would go on"
         rows.append(Row(job.name, state, job.parents))
-    stages = estimates(recipe, done, choices.dtype, device or choices.device, devices)
     where = choices.device, choices.dtype
+    there = ("cuda", ACCELERATED if recipe.dtype == "auto" else recipe.dtype)
+    stages = estimates(recipe, done, *(there if accelerated else where), devices)
     measured = {one.stage: tried(recipe, one, done, *where) for one in stages if measure}
     replies = too_long(recipe, done) if "init" in done else None
     return Preview(rows, missing, stages, measured, replies)
