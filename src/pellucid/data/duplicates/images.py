@@ -363,7 +363,7 @@ class Looking:
         turned = np.isin(first * len(self.pictures.sha256) + second, self._turned)
         hashes = np.ascontiguousarray(self.pictures.sha256[both])
         names = hashes.view("S32").ravel()
-        off = self.journal.known(names)
+        off = self.journal.known(names, turned)
         places = self.pictures.place[both]
         homes = places[:, :, 0]
         tiles = homes // _TILE
@@ -384,7 +384,7 @@ class Looking:
             for at, answers in self._run(look_at, chunks, self._workers, Resources()):
                 here = some[at : at + len(answers)]
                 off[here] = answers
-                self.journal.add(names[here], answers)
+                self.journal.add(names[here], turned[here], answers)
                 done += len(answers)
                 progress.at(done, "compared")
         return off

@@ -185,7 +185,7 @@ def test_what_was_compared_before_a_kill_is_not_compared_again(tmp_path: Path) -
     assert alone.image_clusters == 2 and not list((tmp_path / "a/labels").glob(".*"))
     hashes = sorted(read_pictures([tmp_path / "a"]), key=lambda one: one[1])
     pair = np.array([b"".join(sha256 for sha256, _ in hashes)], "S32")
-    Journal(tmp_path / "a", rules()).add(pair, np.array([0.0]))
+    Journal(tmp_path / "a", rules()).add(pair, np.array([False]), np.array([0.0]))
     for path in (tmp_path / "a/labels/duplicates@2").iterdir():
         path.unlink()
     assert find_duplicates([tmp_path / "a"]).image_clusters == 1

@@ -235,16 +235,16 @@ def test_code_and_threshold_are_part_of_every_key(own: str, tmp_path: Path) -> N
     hashes = [name for name, _ in sorted(zip(*read_pictures([tmp_path / "a"])[:2], strict=True),
                                          key=lambda one: one[1])]  # fmt: skip
     pair = np.array([b"".join(hashes)], "S32")
-    keys, rule = set(), []
+    keys, rule, turned = set(), [], np.array([True])
     for alike, code in ((0.9, OWN), (0.8, OWN), (0.8, OWN + "# changed\n")):
         Path(own).write_text(code)
         cosine = Cosine(image_embedding(f"{own}:vectors"), alike)
         rule.append(rules(True, cosine))
         for known in [rules(), *rule[:-1]]:
-            Journal(tmp_path / "a", known).add(pair, np.array([9.0]))
+            Journal(tmp_path / "a", known).add(pair, turned, np.array([9.0]))
             (tmp_path / "a/labels/duplicates@2/manifest.json").unlink(missing_ok=True)
             assert joined(tmp_path / "a", cosine=cosine) == [0, 0], "another call's are not read"
-        Journal(tmp_path / "a", rule[-1]).add(pair, np.array([9.0]))
+        Journal(tmp_path / "a", rule[-1]).add(pair, turned, np.array([9.0]))
         (tmp_path / "a/labels/duplicates@2/manifest.json").unlink(missing_ok=True)
         assert joined(tmp_path / "a", cosine=cosine) == [0, 1], (
             "what this call compared is believed"
@@ -255,6 +255,24 @@ def test_code_and_threshold_are_part_of_every_key(own: str, tmp_path: Path) -> N
     (tmp_path / "else/mine.py").write_text(OWN + "# changed\n")
     again = Cosine(image_embedding(f"{tmp_path}/else/mine.py:vectors"), 0.8)
     assert again.params == cosine.params, "the file's place is part of nothing"
+
+
+def test_what_a_killed_call_did_not_turn_is_compared_anew(own: str, tmp_path: Path) -> None:
+    """Among other stores a pair may have had too many nearer neighbours to be turned.
+
+    In a first call by hand: the same rules, the pair compared as it is, and a kill.
+    """
+    build(tmp_path / "a", [Row((one,), "What is shown?", "-") for one in shown()[:2]])
+    cosine = Cosine(image_embedding(f"{own}:vectors"), 0.9)
+    every = read_pictures([tmp_path / "a"])
+    pair = np.array([b"".join(every.sha256[np.argsort(every.pixels)].tolist())], "S32")
+    journal = Journal(tmp_path / "a", rules(True, cosine))
+    journal.add(pair, np.array([False]), np.array([np.inf]))
+    assert joined(tmp_path / "a", cosine=cosine) == [0, 0]
+    stamp = (tmp_path / "a/labels/duplicates@2/manifest.json").stat().st_mtime_ns
+    assert joined(tmp_path / "a", cosine=cosine) == [0, 0]
+    assert (tmp_path / "a/labels/duplicates@2/manifest.json").stat().st_mtime_ns == stamp
+    assert not list((tmp_path / "a/labels").glob(".*")), "the second call compared nothing"
 
 
 def test_vectors_are_made_once(own: str, tmp_path: Path) -> None:
