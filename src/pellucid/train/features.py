@@ -3,8 +3,8 @@
 Where a stage sees its images more than once and does not train the tower, the tower's output can be
 read instead of made again, and the image need not even be decoded. Whether that pays is measured on
 the first packs and written down; a run that was killed reads what was chosen. An example's features
-are those of the first pack that it was in, from then on. They are kept as float32, as the tower
-gives them, so what is read is what was made, to the bit.
+are those of the first pack, or half of one, that it was in, from then on. They are kept as float32,
+as the tower gives them, so what is read is what was made, to the bit.
 
 Leaves out on purpose: several ranks (each sees other examples each epoch), and held-out mixes.
 """
@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, final
 
@@ -112,16 +112,35 @@ class Features:
         os.close(self._data)
         os.close(self._journal)
 
-    def examples(self, pack: Pack) -> tuple[list[Example], Float[Tensor, "p d"]]:
-        """The examples of a pack without their pixels, and what the tower makes of these.
+    def make(self, packs: Sequence[Pack], settle: Callable[[], None]) -> None:
+        """Make and keep what is not kept yet of some packs, those of each side by side.
+
+        Args:
+            packs: examples that are run together.
+            settle: called after pictures are decoded and before the tower runs. It ends what is
+                run by other threads: some libraries know one number of threads for all, so the
+                tower and what runs beside it would set it for one another, and the tower's last
+                bits may depend on it.
 
         Raises:
             OSError: the disk refused.
         """
-        examples = [self._feed.example(index, pixels=not self._has(index)) for index in pack]
-        fresh = {at: one for at, one in zip(pack, examples, strict=True) if len(one.patches)}
-        if fresh:
+        missing, before = list[dict[int, Example]](), set[int]()
+        for pack in packs:
+            wanted = dict.fromkeys(at for at in pack if not self._has(at) and at not in before)
+            before.update(wanted)
+            missing.append({at: self._feed.example(at) for at in wanted})
+        if before:
+            settle()
+        for fresh in filter(None, missing):
             self._keep(list(fresh), self._made(list(fresh.values())))
+
+    def examples(self, pack: Pack) -> tuple[list[Example], Float[Tensor, "p d"]]:
+        """The examples of a pack without their pixels, and what the tower made of these.
+
+        All of them have been made.
+        """
+        examples = [self._feed.example(index, pixels=False) for index in pack]
         found = [self._read(index) for index in pack]
         return examples, torch.from_numpy(np.concatenate(found)).to(self._device)
 

@@ -131,10 +131,15 @@ class Stepper:
         parts = [list(range(len(turn.pack)))]
         if self._pair:
             parts = halves(self._operations[list(turn.pack)])
-        waited, clock = 0.0, self._pair.idle.seconds if self._pair else time.perf_counter
-        for which, part in enumerate(parts):
+        packs = [tuple(turn.pack[place] for place in part) for part in parts]
+        clock = self._pair.idle.seconds if self._pair else time.perf_counter
+        began = clock()
+        if self._features:
+            self._features.make(packs, self._pair.settle if self._pair else lambda: None)
+        waited = clock() - began
+        for which, (part, one_pack) in enumerate(zip(parts, packs, strict=True)):
             began = clock()
-            batch = self._batch(tuple(turn.pack[place] for place in part))
+            batch = self._batch(one_pack)
             waited += clock() - began
             columns = [turn.start + place for place in part]
             one = partial(self._pass, batch, turn.blank, targets, told, columns)

@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import time
 
 import pytest
+import torch
 
 from pellucid.base.errors import DiskError, UserError
 from pellucid.recipe import load
@@ -53,6 +55,33 @@ def test_each_image_is_looked_at_once_and_learning_is_the_same(
         assert theirs["patches"] == mine["patches"]
     assert not (tmp_path / "kept" / FOLDER).exists()
     assert json.loads((tmp_path / "kept" / CHOICE).read_text("utf-8"))["keep"]
+
+
+def test_the_tower_runs_when_no_half_does(world, stage, tmp_path, monkeypatch) -> None:
+    """Halves are slow, so one that was begun would still run; the tower has all threads."""
+    running, found = [], []
+    one_pass, tower = Stepper._pass, Objective.tower
+
+    def slow(self, *given):
+        running.append(self)
+        time.sleep(0.02)
+        one_pass(self, *given)
+        running.pop()
+
+    def seen(self, patches, grids):
+        found.append((len(running), torch.get_num_threads()))
+        return tower(self, patches, grids)
+
+    monkeypatch.setattr(Stepper, "_pass", slow)
+    monkeypatch.setattr(Objective, "tower", seen)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        rows = train(world, tmp_path, stage(**FROZEN, tower_features="keep"))
+    finally:
+        torch.set_num_threads(before)
+    assert max(row["packs"] for row in rows) > 1
+    assert len(found) > 4 and set(found) == {(0, 2)}
 
 
 def test_a_run_that_was_killed_goes_on_to_the_same_bytes(
