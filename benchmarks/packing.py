@@ -30,7 +30,7 @@ SEED, RECORDS = 20261122, 20_000
 MEAN, LONGEST = 3002, 8192
 WANTED = 0.99
 WINDOWS = (512, 2048)
-"""`pack.window_records`; the first is what a recipe has that says nothing else."""
+"""`pack.window_records`; the last is what a recipe has that says nothing else."""
 
 Packer = Callable[[np.ndarray, np.ndarray, int, int], int]
 """Number of packs of (tokens, patches) under two budgets."""

@@ -101,8 +101,9 @@ class Pack(Options):
     """Longest packed sequence."""
     max_patches: int = Field(ge=1)
     """Most image patches in one pack."""
-    window_records: int = Field(512, ge=1)
-    """Records of the global order that are packed together (best-fit decreasing)."""
+    window_records: int = Field(2048, ge=1)
+    """Records of the global order that are packed together (best-fit decreasing); with
+    `batch_records` at most those of a step."""
     over_budget: Literal["refuse", "drop", "downscale"] = "drop"
     """What a record over budget does: stop the stage, be left out and counted with its reason, or
     have its images scaled down until it fits, and be counted (left out if they would get under 16

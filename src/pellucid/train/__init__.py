@@ -8,5 +8,5 @@ Leaves out on purpose: more than one device, LoRA, a loader that works ahead, an
 compiled step was not bit-identical on resume).
 """
 
-VERSION = 2
+VERSION = 3
 """Of what a stage computes; a changed meaning raises it, and stages train again."""

@@ -6,18 +6,17 @@ An epoch is the Feistel order of all *entries* (a record of the mix, once per re
 - `batch_records`: a step is exactly that many consecutive entries, the last step of an epoch what
   is left. Windows are cut inside the step (of at most `window_records` entries), so the number in
   the recipe is the number of records, whatever their lengths.
-- `batch_tokens`: windows are `window_records` entries. BFD leaves the packs of a window sorted by
-  length, so they are shuffled; a step takes packs, across windows, until the next would exceed the
-  budget, and ends with the epoch.
+- `batch_tokens`: windows are `window_records` entries, fewer before a border of the mix's
+  curriculum. BFD leaves the packs of a window sorted by length, so they are shuffled; a step takes
+  packs, across windows, until the next would exceed the budget, and ends with the epoch.
 
 Either way every example of every entry is seen once per epoch, and no step spans two epochs. A mix
 with a curriculum is gone through window by window of that (`order.in_windows`), every epoch anew; a
-window of packing, or a step, at the border of two holds records of both. With
-`max_steps` epochs follow each other until there are so many. Leaves out on purpose: dealing packs
-to ranks.
+step at the border of two holds records of both. With `max_steps` epochs follow each other until
+there are so many. Leaves out on purpose: dealing packs to ranks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count, islice
@@ -61,10 +60,12 @@ class Plan:
         self._entries = len(lengths.entries)
         self._curriculum = lengths.windows or (self._entries,)
         widest = stage.pack.window_records
-        self._step = self._records or widest
-        self._width = min(widest, self._step)
-        self._per_step = -(-self._step // self._width)
-        self._windows = -(-self._entries // self._step) * self._per_step
+        self._width = min(widest, self._records or widest)
+        self._per_step = -(-(self._records or 1) // self._width)
+        self._edges = _edges(self._curriculum, widest)  # of windows that no step cuts
+        self._windows = len(self._edges) - 1
+        if self._records is not None:
+            self._windows = -(-self._entries // self._records) * self._per_step
 
     @property
     def start(self) -> Cursor:
@@ -104,11 +105,8 @@ class Plan:
 
     def packs(self, epoch: int, window: int) -> list[Pack]:
         """The packs of one window, in the order in which they are trained on."""
-        step, part = divmod(window, self._per_step)
-        end = min((step + 1) * self._step, self._entries)
-        start = min(step * self._step + part * self._width, end)
-        stop = min(start + self._width, end)
-        positions = order.in_windows(start, stop, self._curriculum, self._seed, epoch)
+        span = self._span(window)
+        positions = order.in_windows(*span, self._curriculum, self._seed, epoch)
         items = [
             example
             for entry in self._lengths.entries[positions]
@@ -124,6 +122,15 @@ class Plan:
             return packed
         shuffle = derive(self._seed, "packs", window)
         return [packed[at] for at in order.window(0, len(packed), len(packed), shuffle, epoch)]
+
+    def _span(self, window: int) -> tuple[int, int]:
+        """Position of a window's first entry, and the one after its last."""
+        if self._records is None:
+            return self._edges[window], self._edges[window + 1]
+        step, part = divmod(window, self._per_step)
+        end = min((step + 1) * self._records, self._entries)
+        start = min(step * self._records + part * self._width, end)
+        return start, min(start + self._width, end)
 
     def _epoch(self, start: Cursor) -> Iterator[Step]:
         epoch = start.epoch
@@ -145,3 +152,16 @@ class Plan:
                 held, held_tokens = [], 0
         if held:
             yield Step(epoch, tuple(held), Cursor(epoch + 1, 0, 0))
+
+
+def _edges(sizes: Sequence[int], widest: int) -> list[int]:
+    """Where windows begin that hold nothing of two parts, and where the last one ends.
+
+    >>> _edges([5, 2], widest=3)
+    [0, 3, 5, 7]
+    """
+    found, first = list[int](), 0
+    for size in sizes:
+        found += range(first, first + size, widest)
+        first += size
+    return [*found, first]

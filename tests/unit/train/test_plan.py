@@ -205,13 +205,10 @@ def test_a_window_never_reaches_into_the_next_step(records: int) -> None:
     assert sizes == {8: [[3, 3, 2], [3, 3, 2], [3, 1]], 3: [[3]] * 6 + [[2]]}[records]
 
 
-@given(st.lists(st.integers(1, 4), min_size=1, max_size=5), st.integers(1, 4), st.integers(0, 9))
-@settings(deadline=None, max_examples=30)
-def test_a_curriculum_is_learnt_window_by_window(batches, records, seed) -> None:
-    """Windows of whole steps: a step holds nothing of another window, in every epoch."""
-    sizes = [records * one for one in batches]
+def ladder(sizes: list[int]) -> Lengths:
+    """Records of ten tokens each in windows of a curriculum."""
     count = sum(sizes)
-    index = Lengths(
+    return Lengths(
         records=tuple(f"r{row}" for row in range(count)),
         overrides=("as_is",) * count,
         entries=np.arange(count),
@@ -225,6 +222,14 @@ def test_a_curriculum_is_learnt_window_by_window(batches, records, seed) -> None
         image_tokens=(None,) * count,
         windows=tuple(sizes) if len(sizes) > 1 else (),
     )
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=5), st.integers(1, 4), st.integers(0, 9))
+@settings(deadline=None, max_examples=30)
+def test_a_curriculum_is_learnt_window_by_window(batches, records, seed) -> None:
+    """Windows of whole steps: a step holds nothing of another window, in every epoch."""
+    sizes = [records * one for one in batches]
+    index = ladder(sizes)
     stage = Stage(
         name="s", mix="m", modules=Modules(decoder=1e-3), batch_records=records, epochs=2,
         pack=Pack(max_tokens=MAX_TOKENS, max_patches=MAX_PATCHES),
@@ -235,3 +240,28 @@ def test_a_curriculum_is_learnt_window_by_window(batches, records, seed) -> None
     ]
     told = [number for number, one in enumerate(batches) for _ in range(one)]
     assert [set(one.tolist()) for one in met] == [{number} for number in told * 2]
+
+
+@given(
+    st.lists(st.integers(1, 9), min_size=1, max_size=5),
+    st.integers(1, 30),
+    st.integers(1, 3),
+    st.integers(0, 9),
+)
+@settings(deadline=None, max_examples=50)
+def test_a_pack_holds_nothing_of_two_windows_of_a_curriculum(sizes, widest, packs, seed) -> None:
+    """However wide windows of packing are; and packs go through the curriculum in its order."""
+    stage = Stage(
+        name="s", mix="m", modules=Modules(decoder=1e-3), batch_tokens=packs * MAX_TOKENS, epochs=2,
+        pack=Pack(max_tokens=MAX_TOKENS, max_patches=MAX_PATCHES, window_records=widest),
+    )  # fmt: skip
+    for epoch in range(2):
+        met = [
+            set(np.searchsorted(np.cumsum(sizes), pack, side="right").tolist())
+            for step in Plan(ladder(sizes), stage, seed).steps(Cursor())
+            if step.epoch == epoch
+            for pack in step.packs
+        ]
+        assert all(len(one) == 1 for one in met)
+        order = [number for one in met for number in one]
+        assert order == sorted(order) and set(order) == set(range(len(sizes)))

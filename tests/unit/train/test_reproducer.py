@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -192,7 +193,14 @@ def test_stores_without_a_record_of_the_mix_are_refused(file, world, tmp_path) -
     assert problem.rule == f"lack the record {min(lacking)} of the mix"
 
 
-def test_a_fault_while_lengths_are_made_is_not_told_as_a_missing_record(file, monkeypatch) -> None:
+def test_a_fault_while_lengths_are_made_is_not_told_as_a_missing_record(
+    file, world, tmp_path, monkeypatch
+) -> None:
+    """In a copy of the store that has no length index yet."""
+    shutil.copytree(world.data, tmp_path / "copy", ignore=shutil.ignore_patterns("labels"))
+    told = json.loads(file.read_bytes())
+    file.write_text(json.dumps({**told, "stores": [str(tmp_path / "copy")]}))
+
     def broken(self, record, mode):
         raise KeyError("thinking")
 

@@ -23,7 +23,8 @@ _TALK = frozenset(
     output print write say guess reasoning explanation explanations commentary precise concise
     truthfully honest honestly blank json format verdict style dialog dialogue conversation turn
     sure okay want know help rely consult
-    knowledge evidence finish unavailable retrieve lookup completion multiple verify true false yes no
+    knowledge evidence finish unavailable retrieve lookup completion multiple verify
+    true false yes no
     """.split()
 )
 """Words of asking and answering."""

@@ -210,7 +210,8 @@ _INDIRECT = re.compile(  # "I need you to tell me who"
         "tell(?: me| us)?|say|know|knowing|explain|determine|decide|choose|select|count|find out",
         "learn|check|wonder(?:ing)?|state|identify|figure out|describe|report|specify|indicate",
         "curious|ask|understand",
-    ) + rf"\W+(?:(?:please|briefly|exactly|precisely)\W+)?)(?=(?:(?:in|on|at|by|for|from|to|of|with|under)\s+)?{_WH}\b"
+    ) + r"\W+(?:(?:please|briefly|exactly|precisely)\W+)?)"
+    rf"(?=(?:(?:in|on|at|by|for|from|to|of|with|under)\s+)?{_WH}\b"
     r"|(?:whether|if)\b)", re.IGNORECASE | re.DOTALL,
 )  # fmt: skip
 _BEHIND = re.compile(
