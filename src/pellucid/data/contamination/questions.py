@@ -50,7 +50,7 @@ def question(text: str, gold: str, aliases: Iterable[str] = (), lettered: bool =
     >>> asked.words, asked.numbers
     (('price', 'tea'), ('1999', '3'))
     """
-    bare, options = asked(text)
+    bare, options, _ = asked(text)
     listed = {label or str(at): plain(option) for at, (label, option) in enumerate(options)}
     found = _WORD.findall(_normal(bare))
     numbers = tuple(sorted(_number(one) for one in found if one[0].isdigit()))

@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from pellucid.data.questions import vocabulary as words
 from pellucid.data.questions.lexicon import lemmas, related
+from pellucid.data.questions.within import within
 from pellucid.data.questions.wording import Unit, Wording
 
-VERSION = 5
+VERSION = 6
 """Of the rule and its lists of words; in the key of what is made with it."""
 BOTH = 0.3
 """Most that the side which says less may say alone; of long questions this share of ten things."""
@@ -46,6 +47,9 @@ def compare(one: Wording, other: Wording) -> Likeness:
     """Compare two questions by their words and numbers alone; their order does not matter."""
     if _ranked(one) > _ranked(other):
         return compare(other, one)
+    if _in_both(one, other):
+        theirs = {unit.word for unit in other.units}
+        return Likeness(True, 1.0, tuple(a.word for a in one.units if a.word in theirs))
     unsaid = _numbers_apart(one, other)
     if unsaid is None:
         return NOTHING
@@ -71,6 +75,15 @@ def compare(one: Wording, other: Wording) -> Likeness:
     most = min(ALONE, SHARE * both) if not less else BOTH
     near = less <= max(BOTH, _LONG * both) and more <= max(most, 2 * _LONG * both)
     return Likeness(both > 0 and near, share, common)
+
+
+def _in_both(one: Wording, other: Wording) -> bool:
+    """Whether one question stands in both, and beside it nothing that changes it."""
+    if within(one.plain, other.plain) or within(other.plain, one.plain):
+        return True
+    wholes = one.plain, other.plain
+    some = sorted({one.core, other.core} - {""})
+    return any(all(within(asked, whole, strict=True) for whole in wholes) for asked in some)
 
 
 def _ranked(one: Wording) -> tuple[list[str], list[str], tuple[Unit, ...]]:

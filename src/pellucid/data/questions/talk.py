@@ -9,25 +9,41 @@ knows these by all their words), and a question that needs the clause.
 """
 
 import re
+from collections.abc import Iterable
 
 from pellucid.data.questions.vocabulary import EMPTY
 
-_TALK = frozenset(
+_STRONG = frozenset(
     """
-    you your yourself me my i us
     answer answers answered answering answerer reply replies replying respond responds responding
     response responses ask asks asked asking asker question questions questioner questionnaire
-    assistant chatbot bot agent user users customer colleague friend student students teacher
-    task tasks job duty quiz exam homework exercise problem problems puzzle prompt query item
+    assistant chatbot bot task job duty quiz exam homework exercise problem prompt query item
     qa vqa docvqa chartqa textvqa gqa okvqa infographicvqa infovqa comprehension extraction
-    output print write say guess reasoning explanation explanations commentary precise concise
-    truthfully honest honestly blank json format verdict style dialog dialogue conversation turn
-    sure okay want know help rely consult
-    knowledge evidence finish unavailable retrieve lookup completion multiple verify
-    true false yes no
+    output print write reasoning explanation explanations commentary precise concise truthfully
+    honest honestly blank json format verdict style dialog dialogue conversation knowledge
+    evidence finish unavailable retrieve lookup completion multiple verify rely consult verbatim
+    noun adjective numeral numerals final result thought rationale
     """.split()
 )
 """Words of asking and answering."""
+_TALK = _STRONG | frozenset(
+    """
+    you your yourself me my i us user users customer colleague friend student students teacher
+    agent tasks problems puzzle say guess true false yes no sure okay want know help look
+    """.split()
+)
+"""With words that also stand in what is asked about."""
+_OTHERS = 2
+"""Most words besides that a clause may have which does not begin as an order or a role does."""
+_BEGINS = re.compile(
+    r"^\W*(?:your|you(?:'re|\s+are)?\s+an?|as\s+an?|answer|please|reply|respond|use|write|give|do"
+    r"|don't|output|print|think|keep|be|verify|rely|inspect|examine|read|hey|dear|hello|hi)\b",
+    re.IGNORECASE,
+)
+_CLAIMS = re.compile(
+    r"[\"“”«»]|\b(?:says?|said|claims|claimed|claim\s+that|thinks?|wrote|writes|guess)\b", re.I
+)
+"""A clause that tells what somebody holds to be so."""
 _SEEN = frozenset(
     """
     left right top bottom upper lower middle center centre side corner
@@ -50,21 +66,30 @@ _APART = _SEEN | frozenset(
 )
 """Words that may tell two questions apart."""
 _HARMLESS = re.compile(
-    r"(?i:\b(?:no\.?|nr\.?|number|round|turn|item|question|exercise|problem|task|q)\s*#?\s*\d+\b)"
-    r"|#\s*\d+|\b(?:an?\s+)?(?:\d+|two|three|four|five|all|each|every)[\s-]+"
+    r"(?i:^\W*(?:item|question|exercise|problem|task|q)\s*#?\s*\d+\b"
+    r"(?:\s*(?:of|/)\s*\d+)?)|\b\d+\s*(?:points?|marks?)\b|\be\.g\.,?\s*\S+"
+    r"|(?i:\b(?:dialog|dialogue|chat|conversation)\W+(?:round|turn)\s+\d+)|#\s*0\d+|\b(?:an?\s+)?(?:\d+|two|three|four|five|all|each|every)[\s-]+"
     r"(?:word|letter|sentence|digit|line|token|steps?|questions?|item)s?\b"
-    r"|\b(?:V?QA|OCR|JSON|GUI|UI|AI|I|N/A|LaTeX|English|German|French|Spanish|Chinese)\b"
-    r"|\b[A-Z][a-z]*V?QA\b|(?<=[Yy]ou are )[A-Z]\w+|\b(?:before|after)\s+\w*(?:ing)\b"
+    r"|\b(?:V?QA|OCR|JSON|GUI|UI|AI|I|N/A|LaTeX)\b"
+    r"|\bin\s+(?:English|German|French|Spanish|Chinese)\b"
+    r"|\b[A-Z][a-z]*V?QA\b|(?<=[Yy]ou are )[A-Z]\w+"
+    r"|\b(?:[Bb]efore|[Aa]fter)\s+(?:(?:answer|respond|reply|writ|giv|conclud|decid)\w*ing|you)\b"
     r"|\b[QA]\d{1,3}\b|\b[\w-]+\.(?:png|jpe?g|webp|gif|tiff?|pdf)\b"
     r"|\b(?:lower|upper)[\s-]?case\b|\b(?:Yes|No|True|False)\b|\bwithout\s+\w+ing\b"
     r"|\b(?:outside|external|prior|general|world|common)\s+(?:knowledge|sense|information)\b"
-    r"|\b(?:question|figure|image|picture|option|choice|table|chart|screenshot|page|one)s?\s+"
-    r"(?:below|above)\b|\bat\s+(?:most|least)\b|\bno\s+more\b|\bmultiple\s+choice\b"
+    r"|\b(?:question|figure|image|picture|photo|option|choice|screenshot)s?\s+"
+    r"(?:below|above)\b|\bat\s+(?:most|least)\b|\bbetween\s+\W*yes\W+and\W+no\b|\bno\s+more\b|\bmultiple\s+choice\b"
 )
 """Numbers and names of tasks and of forms of an answer."""
 _NAMES = re.compile(r"\d|(?<=\w )[A-Z]|\b[A-Z]{2,}\b")
+_JUDGES = re.compile(
+    r"\b(?:correct|true|false|supported|claim|statement|caption|guess|match|matches)\b"
+    r"|\b(?:am|is|are)\s+(?:\w+\s+){1,3}right\b", re.IGNORECASE,
+)  # fmt: skip
 _NEEDS = re.compile(
-    r"\b(?:he|she|him|his|her|hers|they|them|their|it|its|this|these|those|such)\b"
+    r"\b(?:i|my|me|we|our)\b"
+    r"|\b(?:do|are|can|should)\s+you\b(?!\s+(?:see|notice|observe|read|find|tell)\b)"
+    r"|\b(?:he|she|him|his|her|hers|they|them|their|it|its|this|these|those|such)\b"
     r"(?!\s+(?:(?:\w+\s+)?(?:image|picture|photo|photograph|figure|chart|graph|plot|diagram|scene"
     r"|document|page|table|map|screen|screenshot|form|receipt|invoice|letter)\b))", re.IGNORECASE,
 )  # fmt: skip
@@ -77,9 +102,12 @@ def talks(clause: str) -> bool:
     >>> talks("Your job is to read values from line graphs."), talks("You see the red bars.")
     (True, False)
     """
-    rest = _HARMLESS.sub(" ", clause)
-    told = _words(rest) & _TALK or rest != clause
-    return bool(told) and not _words(rest) & _APART and not _NAMES.search(rest)
+    words = _words(_HARMLESS.sub(" ", clause))
+    if not idle(clause) or _CLAIMS.search(clause):
+        return False
+    others = words - _TALK - EMPTY
+    few = len(others) <= _OTHERS or _BEGINS.match(clause)
+    return bool(_words(clause) & _STRONG and few) or not others
 
 
 def points(clause: str) -> bool:
@@ -98,7 +126,33 @@ def alone(question: str) -> bool:
     >>> alone("What is she holding?"), alone("Who is the author of this page?")
     (False, True)
     """
-    return not _NEEDS.search(question)
+    return not _NEEDS.search(question) and not judges(question)
+
+
+def judges(question: str) -> bool:
+    """Whether a question is about a statement, which then stands beside it: "Is he right?"."""
+    return bool(_JUDGES.search(question))
+
+
+def idle(clause: str) -> bool:
+    """Whether nothing in a clause may tell two questions apart, whatever it speaks of."""
+    rest = _HARMLESS.sub(" ", clause)
+    return not _words(rest) & _APART and not _NAMES.search(rest)
+
+
+def names(clause: str) -> bool:
+    """Whether a clause has a number or a name, or says which of the things are meant."""
+    return points(clause) or bool(_NAMES.search(_HARMLESS.sub(" ", clause)))
+
+
+def harmless(words: Iterable[str]) -> bool:
+    """Whether these words of a question's own clause are of asking and answering."""
+    return all(one in _TALK or one in EMPTY for one in words)
+
+
+def asks_of(clause: str) -> bool:
+    """Whether a question is put to whoever answers: "What do you write down?"."""
+    return bool(_words(clause) & {"you", "your", "yes", "no"})
 
 
 def _words(text: str) -> set[str]:

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from pellucid.data.questions.talk import alone, mere_talk, points, talks
+from pellucid.data.questions.talk import alone, idle, judges, mere_talk, points, talks
 from pellucid.data.questions.vocabulary import EMPTY
 
 OPTIONS = 0.5
@@ -31,6 +31,8 @@ class Asked(NamedTuple):
     options: tuple[tuple[str, str], ...]
     """Label and text of each option, in their order; labels are capital letters or numbers, or
     empty for options that have none."""
+    core: str = ""
+    """The sentence that asks, if one alone does."""
 
 
 def _any(*some: str) -> str:
@@ -47,6 +49,8 @@ _FIELDS = (
     "conversations", "conversation",
 )  # fmt: skip
 """What is asked in a prompt that is a JSON object."""
+_OTHERS = "system", "assistant", "gpt", "bot", "tool", "function", "model"
+"""Who does not ask in such a prompt."""
 _TAG = re.compile(
     r"<\|[^|<>]{1,30}\|>(?:system|user|assistant)?"
     r"|</?(?:image|img|video|think|answer|final|question|query|context|response|hint|s|int)>"
@@ -56,12 +60,14 @@ _LABEL = re.compile(
     r"^\W*" + _any(
         "system|user|human|assistant|bot|gpt|ai|model|teacher|tutor|student|image|instruction|task",
         "query|question|problem|prompt|input|q|a|answer|response|rationale|solution|output",
-    ) + r"(?:\s*\([^()?]{1,20}\))?\s*[:：>]"
-    rf"|^\W*\[[^\]?]{{1,20}}\]|^\W*\(?\d{{1,3}}[.)]\s+(?={_ASKS})"
-    rf"|^\W*[QA]\d{{1,3}}\s*[.):]|^\W*\([^()?]{{1,20}}\)\s+(?={_ASKS})", re.IGNORECASE,
+    ) + r"(?:\s*\((?:easy|medium|hard|optional)\))?(?:\s*[:：]|>)"
+    r"|^\W*\[(?:turn|round|question|query|user|human|instruction|input|q)\s*\d{0,3}\]"
+    rf"|^\W*\(?\d{{1,2}}[.)]\s+(?={_ASKS})|^\W*[QA]\d{{1,3}}\s*[.)]"
+    rf"|^\W*\(\w*QA(?:v\d)?\)\s+(?={_ASKS})", re.IGNORECASE,
 )  # fmt: skip
-_CAPTION = re.compile(r"\W*(?:\w+\s?){1,3}[:>\]]\W*|\W*(?:Q|A|Ans)\.\W*|\s*#+\s.*")
-"""A line that is no more than what another would follow: "Final answer:"."""
+_CAPTION = re.compile(r"\W*(?:\w+\s?){1,3}[:>\]]\W*|\W*(?:Q|A|Ans)\.\W*")
+"""What an answer would follow, if its words are of asking: "Final answer:"."""
+_BOLD = re.compile(r"(?<!\w)\*\*(?=\S)([^*\n]+)(?<=\S)\*\*(?!\w)")
 _SENTENCES = re.compile(
     r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!a\.m\.)(?<!p\.m\.)(?<!\sno\.)(?<!\snr\.)\s+"
     r"|(?<=[.!?][\"”'»])\s+|(?<=[。！？])|\n+|;\s+"
@@ -77,7 +83,7 @@ _STOP = r"(?<=[^\W\d])[.?!](?=\s|$)|\n|$"
 _END = re.compile(_STOP)
 _OFFER = _any(
     "(?:answer |the |my )?(?:choices|options|candidates)|possible answers",
-    "(?:choose|pick|select)(?: one)?(?: from| of| among)?(?: the following)?",
+    "(?:choose|pick|select)(?: one)?(?: (?:from|of|among))?(?: the following)?",
 )
 _OFFERED = re.compile(rf"\b{_OFFER}(?:\s+are)?[\s:：\[]*$", re.IGNORECASE)
 _LISTED = re.compile(
@@ -92,13 +98,18 @@ _REMARK = re.compile(
 )  # fmt: skip
 _AS = re.compile(
     r",?\s+(?:and\s+)?nothing\s+else\W*$|"
-    r",?\s+(?:with|in)\s+(?:one|a\s+single)\s+(?:word|adjective|phrase|number|sentence)\W*$|"
-    r",?\s+and\s+(?:output|return|print|write|give)\s+(?:it|the\s+\w+)\s+(?:as|in)\b.*$|"
-    r",?\s+and\s+(?:then\s+)?(?:answer|reply|respond|round|copy)\b[^?]*$|"
-    r"\s+(?:exactly\s+)?as\s+(?:it\s+)?(?:is\s+)?(?:printed|written|shown|appears|stated)\b[^?]*$|,\s+in\s+plain\s+text\b.*$|"
+    r",?\s+(?:with|in)\s+(?:one|a\s+single)\s+(?:word|adjective|phrase|number|sentence)[\s.!]*$|"
+    r",\s+in\s+plain\s+text\b.*$|"
     rf",?\s+{_any('wrapped|enclosed|formatted')}\s+{_any('as|in|inside|within')}\b.*$",
     re.IGNORECASE,
 )
+_TAIL = re.compile(
+    r",?\s+and\s+(?:output|return|print|write|give)\s+(?:it|the\s+\w+)\s+(?:as|in)\b.*$|"
+    r",?\s+and\s+(?:then\s+)?(?:answer|reply|respond|copy)\b[^?]*$|"
+    r"\s+(?:exactly\s+)?as\s+(?:it\s+)?(?:is\s+)?(?:printed|written|shown|appears|stated)\b[^?]*$",
+    re.IGNORECASE,
+)
+"""What is said of the answer behind what is asked, unless it may tell two questions apart."""
 
 _ANSWER = _any(
     r"answers?|answered|answering|respon[ds]\w*|repl(?:y|ies)|explanations?|punctuation|reasoning",
@@ -158,7 +169,7 @@ _SPEAKS = re.compile(
 )  # fmt: skip
 """Beside a question, one that speaks of the answer to it."""
 _LOOK = r"(?:please\s+)?(?:(?:carefully|closely)\s+)?" + _any(
-    "stud(?:y|ying)|look(?:ing)?(?: closely| carefully)? at|examin(?:e|ing)|inspect(?:ing)?",
+    "stud(?:y|ying)|look(?:ing)?(?: (?:closely|carefully))? at|examin(?:e|ing)|inspect(?:ing)?",
     "read(?:ing)?|observ(?:e|ing)|analy[sz](?:e|ing)|consider(?:ing)?|review(?:ing)?",
     "refer(?:ring)? to|view(?:ing)?|think(?:ing)? about|see",
 ) + r"\b"  # fmt: skip
@@ -207,9 +218,9 @@ _LEADS = (
 )  # fmt: skip
 _INDIRECT = re.compile(  # "I need you to tell me who"
     rf"^(?!\W*{_WH}\b)(?=.*?\b(?:you|me|us|i|please|kindly)\b|(?!\W*{_IS}\b))(.*?\b" + _any(
-        "tell(?: me| us)?|say|know|knowing|explain|determine|decide|choose|select|count|find out",
-        "learn|check|wonder(?:ing)?|state|identify|figure out|describe|report|specify|indicate",
-        "curious|ask|understand",
+        "tell(?: (?:me|us))?|say|know|knowing|explain|determine|decide|choose|select|count",
+        "find out|learn|check|wonder(?:ing)?|state|identify|figure out|describe|report|specify",
+        "indicate|curious|ask|understand",
     ) + r"\W+(?:(?:please|briefly|exactly|precisely)\W+)?)"
     rf"(?=(?:(?:in|on|at|by|for|from|to|of|with|under)\s+)?{_WH}\b"
     r"|(?:whether|if)\b)", re.IGNORECASE | re.DOTALL,
@@ -236,6 +247,8 @@ _MEDIA = frozenset(
     """.split()
 )
 """What a clause may speak of that only says where to look, how to answer or that one asks."""
+_ENDS = ".?!:,;。？！\"”'»)]>"
+"""Marks that part a sentence from the next."""
 _BRIEF = 30
 """Characters of a question mark's sentence that may be no question ("Which is right?")."""
 _LEAST = 2
@@ -248,19 +261,19 @@ _FRAME = re.compile(
     r"i\s+wonder\W+)?"
     rf"(?:{_any('check|verify|confirm|decide|determine|see|tell me|say')}\s+(?:whether|if|that)\b|"
     rf"{_any('explain|ask|telling me|find out|extract|copy|transcribe|select|write down')}\b"
-    r"|(?:retrieve|fetch|look\s+up)\b"
-    r"(?!\s+(?:all|every|each)\b))?\s*", re.IGNORECASE,
+    r"(?!\s+(?:all|every|each)\b)|(?:retrieve|fetch)\b(?!\s+(?:all|every|each)\b))?\s*",
+    re.IGNORECASE,
 )  # fmt: skip
 """What is said before a question, or in place of a question mark."""
 _QUESTION = re.compile(
-    rf"\?\W*$|^\W*{_ASKS}|"
+    rf"\?[^\w?]*$|^\W*{_ASKS}|"
     rf"\b{_any('check|verify|confirm|decide|determine|tell|say')}\s+(?:whether|if)\b|"
     r"\b(?:(?:tell(?:ing)?|told)\s+me|let\s+me\s+know|(?:like|want)\s+to\s+know|wonder(?:ing)?"
     rf"|curious\W+(?:about|to|as|if|whether|{_WH}))\b|"
     r"^\W*(?:(?:please|kindly)\s+)?" + _any(
         "identify|report|name|give|state|provide|find|extract|copy|list|count|describe|specify",
         "indicate|determine|calculate|compute|estimate|check|confirm|decide|select|transcribe",
-        "work out|write down|solve|retrieve|fetch|look up",
+        "work out|write down|solve|retrieve|fetch",
     ) + r"\b", re.IGNORECASE,
 )  # fmt: skip
 
@@ -277,23 +290,27 @@ def asked(prompt: str) -> Asked:
     text = unicodedata.normalize("NFKC", prompt)
     for symbol, word in _SYMBOLS.items():
         text = text.replace(symbol, word)
-    text = re.sub(r"[ \t]+", " ", _field(text).replace("**", ""))
+    text = re.sub(r"[ \t]+", " ", _BOLD.sub(r"\1", _field(text)))
     text, options = _without_options(_TAG.sub(" ", text))
     text = _REMARK.sub("", _LETTERS.sub(" ", text))
     parts = [_LABEL.sub("", part).strip() for part in _SENTENCES.split(text)]
     parts = [part for part in parts if re.search(r"[^\W_]", part)]
+    core = ""
     if asks := _asking(parts):
-        whole = alone(" ".join(asks))
+        core = _bare(asks[0]) if len(asks) == 1 else ""
+        whole = alone(" ".join(asks)) and not all(map(mere_talk, asks))
+        judged = any(map(judges, asks))
         kept = [
             _bare(part) if part in asks else part
             for part in parts
-            if part in asks or not (_frames(part) or (whole and _talk(part)))
+            if part in asks or not (_frames(part, judged) or (whole and _talk(part)))
         ]
     else:
         kept = [part for part in parts if not _HOW.search(part) or len(_said(part)) >= _LEAST]
         kept = [part for part in kept if not talks(part)] or kept
-    found = " ".join(part for part in kept if part)
-    return Asked(found if re.search(r"\w", found) else prompt, options)
+    found = " ".join(part if part[-1] in _ENDS else part + ";" for part in kept if part)
+    found = found.removesuffix(";")
+    return Asked(found if re.search(r"\w", found) else prompt, options, core)
 
 
 def same_options(one: frozenset[str], other: frozenset[str]) -> bool:
@@ -309,7 +326,7 @@ def _asking(parts: Iterable[str]) -> list[str]:
 
 def _talk(part: str) -> bool:
     """Whether a sentence beside a question that does not need it is talk."""
-    return bool(_CAPTION.fullmatch(part)) or talks(part)
+    return bool(_CAPTION.fullmatch(part) and mere_talk(part)) or talks(part)
 
 
 def _asks(part: str) -> bool:
@@ -326,20 +343,22 @@ def _field(text: str) -> str:
     if text.lstrip()[:1] not in ("{", "["):
         return text
     try:
-        told = json.loads(text, strict=False)
+        told = _spoken(json.loads(text, strict=False))
     except (ValueError, RecursionError):
         return text
-    return _TAG.sub(" ", _spoken(told)) or text
+    return _TAG.sub(" ", told) or text
 
 
 def _spoken(told: object) -> str:
     """What a user says last in parsed JSON, or nothing."""
     if isinstance(told, list):
+        if told and all(isinstance(one, dict) and one.get("type") == "text" for one in told):
+            return " ".join(str(one.get("text", "")) for one in told)
         return next((said for one in reversed(told) if (said := _spoken(one))), "")
     if not isinstance(told, dict):
         return ""
     named = {str(key).lower(): value for key, value in told.items()}
-    if named.get("role", named.get("from", "user")) not in ("user", "human"):
+    if named.get("role", named.get("from")) in _OTHERS:
         return ""
     for key in _FIELDS:
         value = named.get(key)
@@ -349,12 +368,15 @@ def _spoken(told: object) -> str:
     return ""
 
 
-def _frames(part: str) -> bool:
-    """Whether a sentence beside a question says only how to answer, who does, what to look at."""
+def _frames(part: str, judged: bool) -> bool:
+    """Whether a sentence beside a question says only how to answer, who does, what to look at.
+
+    Beside one that judges what is said, a sentence that speaks of answers may be what it judges.
+    """
     if any(rule.search(part) for rule in (_HOW, _FOREIGN, _ROLE)):
         return True
     if _SPEAKS.search(part):
-        return not points(part)
+        return not points(part) and not judged
     if _INTRO.search(part):
         return not _APART.search(part)
     return bool(_SCENE.search(part)) and _is_bare(part)
@@ -372,7 +394,7 @@ def _is_bare(clause: str) -> bool:
 
 def _bare(part: str) -> str:
     """A sentence that asks, without what is around it."""
-    part = _AS.sub("", part)
+    part = _TAIL.sub(lambda tail: "" if idle(tail[0]) else tail[0], _AS.sub("", part))
     if before := _COLON.match(part):
         if _FOREIGN.search(before[1]):
             part = part[before.end() :]

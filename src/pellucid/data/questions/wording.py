@@ -41,6 +41,10 @@ class Wording(NamedTuple):
     """Small numbers in letters, in digits."""
     units: tuple[Unit, ...]
     """Each once, in their order."""
+    plain: str = ""
+    """The question that this was taken from, without its template."""
+    core: str = ""
+    """The sentence of it that asks, if one alone does."""
 
 
 @lru_cache(maxsize=1 << 15)
@@ -50,7 +54,8 @@ def wording(text: str) -> Wording:
     >>> [unit.word for unit in wording("Which town had the highest rent in 1999?").units]
     ['town', '>max', 'rent']
     """
-    plain = asked(text).text
+    whole, _, core = asked(text)
+    plain = whole
     for pattern, other in words.PHRASES:
         plain = pattern.sub(other, plain)
     digits, spelt, units, said = set[str](), set[str](), list[Unit](), list[Unit]()
@@ -74,7 +79,7 @@ def wording(text: str) -> Wording:
     seen: dict[str, Unit] = {}
     for unit in units:
         seen.setdefault(unit.word, unit)
-    return Wording(frozenset(digits), frozenset(spelt), tuple(seen.values()))
+    return Wording(frozenset(digits), frozenset(spelt), tuple(seen.values()), whole, core)
 
 
 def _counts(before: Sequence[str], after: Sequence[str]) -> bool:

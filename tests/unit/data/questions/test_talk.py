@@ -63,7 +63,7 @@ def test_a_question_about_answering() -> None:
         f"(12) {QUESTION} ____",
         f"Question 7. {QUESTION}",
         f"Q1) {QUESTION}\nA1)",
-        f"System: You are ChartBot, a helpful chart assistant.\nUser: {QUESTION}\nChartBot:",
+        f"System: You are ChartBot, a helpful chart assistant.\nUser: {QUESTION}\nAssistant:",
         f"{QUESTION} Yes or no?",
         f"Could you help me with my homework? {QUESTION}",
         f"{QUESTION} Write N/A if it is missing.",

@@ -122,7 +122,7 @@ def test_options_are_read_wherever_they_stand(listed: str) -> None:
 )
 def test_options_without_labels(listed: str) -> None:
     assert asked("Which town? " + listed) == (
-        "Which town?", (("", "ulm"), ("", "rom"), ("", "bern"))
+        "Which town?", (("", "ulm"), ("", "rom"), ("", "bern")), "Which town?"
     )  # fmt: skip
 
 
@@ -152,7 +152,7 @@ def test_a_ratio_the_other_way_round_is_another() -> None:
 
 
 def test_templates_that_the_rule_was_mended_with_stay_found() -> None:
-    """Of 330 at least 88 in 100; of 330 other questions in these templates at most one."""
+    """Of 663 at least 92 in 100; of other questions in these templates at most seven."""
     path = Path(__file__).parents[4] / "benchmarks" / "wordings" / "templates.txt"
     base, found = question("", ""), {"+": 0, "-": 0}
     for line in path.read_text("utf-8").splitlines():
@@ -163,7 +163,7 @@ def test_templates_that_the_rule_was_mended_with_stay_found() -> None:
             other = question(text, "")
             same = compare(wording(base.text), wording(other.text)).same
             found[sign] += same and same_options(base.options, other.options)
-    assert found["+"] >= 0.88 * 330 and found["-"] <= 1
+    assert found["+"] >= 0.92 * 663 and found["-"] <= 7
 
 
 @pytest.mark.parametrize(
