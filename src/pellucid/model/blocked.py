@@ -1,14 +1,20 @@
 """Softmax attention in blocks of bounded memory, for bfloat16 training on a CPU.
 
-The fused kernel of PyTorch's CPU build takes 1.3 to 2.5 times as long, and more for short windows
-(`benchmarks/attention.py`). Here each block of scores is made by a product into memory that is used
-again and again, turned into weights, and used; none is kept, so the backward pass makes it anew.
-Queries that share keys stand below each other, and a causal block reads no key behind its last
-query.
+The fused kernel of PyTorch's CPU build takes twice to three times as long, and more for short
+windows (`benchmarks/attention.py`). Here each block of scores is made by a product into memory that
+is used again and again, turned into weights, and used; none is kept, so the backward pass makes it
+anew. Queries that share keys stand below each other, and a causal block reads no key behind its
+last query.
+
+Weights are powers of 2 of scores in base 2, and what they add up to divides the output and its
+gradient, which are narrow, in their place. A row's greatest score is found and subtracted only
+where lengths of queries and keys do not rule out that it is large. The backward pass has keys by
+queries, so that of its five products one alone reads its large operand across.
 
 Leaves out on purpose: dropout, and devices that have fused kernels worth their name.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -24,6 +30,11 @@ CELLS = 2**22
 the cores each of many short calls waits for the slower thread."""
 ROWS = 32
 """Rows of a block are a multiple of this, so that few shapes occur."""
+LOG2_E = 1 / math.log(2)
+RANGE = 64.0
+"""2 to such a power, its inverse, and sums and products of either, are far inside of bfloat16."""
+STRETCH = 128
+"""Weights that are added up before their sum is rounded."""
 STEPS, LEAST = 4, 128
 """A causal square is cut into so many blocks, of no fewer rows: half of it need not be made."""
 
@@ -85,31 +96,21 @@ class _Memory:
 
     def __init__(self, query: Tensor, cells: int, causal: bool) -> None:
         group, length = query.shape[1:3]
-        self.rows, heads = _sides(query, causal, cells)
-        self.size = heads * group * self.rows * length
-        self.like, self.causal = query, causal
-        self.mask = torch.full((self.rows, self.rows), -torch.inf, dtype=query.dtype).triu_(1)
+        rows, heads = _sides(query, causal, cells)
+        self.size, self.like = heads * group * rows * length, query
+        side = rows if causal else 0
+        self.later = torch.full((side, side), -torch.inf, dtype=query.dtype).triu_(1)
+        self.turned = self.later.mT.contiguous()
 
     def room(self) -> Tensor:
-        """For one block, shaped by `part`."""
+        """For one block, shaped by `_shaped`."""
         return self.like.new_empty(self.size)
 
-    def part(self, room: Tensor, block: _Block) -> Float[Tensor, "m rows keys"]:
-        """As much of it as a block takes, the queries of a group below each other."""
-        heads, rows, keys = (side.stop - side.start for side in block)
-        height = self.like.shape[1] * rows
-        return room[: heads * height * keys].view(heads, height, keys)
 
-    def weights(
-        self, query: Tensor, key: Tensor, scale: float, block: _Block, scores: Tensor, out: Tensor
-    ) -> None:
-        """Softmax of the scores of a block, into `out`; `scores` is overwritten."""
-        torch.baddbmm(scores, query, key.mT, beta=0, alpha=scale, out=scores)
-        if self.causal:
-            rows = block.rows.stop - block.rows.start
-            own = scores.unflatten(1, (-1, rows))[..., block.rows.start :]
-            own += self.mask[:rows, :rows]
-        torch.softmax(scores, -1, out=out)
+def _shaped(room: Tensor, one: Tensor, other: Tensor) -> Float[Tensor, "m one other"]:
+    """As much of it as products of all rows of two parts take."""
+    shape = (*one.shape[:2], other.shape[1])
+    return room[: math.prod(shape)].view(shape)
 
 
 def _tall(part: Float[Tensor, "n g l d"], block: _Block) -> Float[Tensor, "m rows d"]:
@@ -117,44 +118,102 @@ def _tall(part: Float[Tensor, "n g l d"], block: _Block) -> Float[Tensor, "m row
     return part[block.heads, :, block.rows].flatten(1, 2)
 
 
+def _near(query: Tensor, key: Tensor, scale: float) -> bool:
+    """Whether no score can be further than `RANGE` from 0: none is beyond both lengths' product."""
+    query_length, key_length = (
+        float(torch.linalg.vector_norm(part, dim=-1, dtype=torch.float32).amax())
+        for part in (query, key)
+    )
+    return query_length * key_length * abs(scale) <= RANGE
+
+
+def _summed(weights: Float[Tensor, "m rows keys"]) -> Float[Tensor, "m rows 1"]:
+    """Sums over keys in single precision; `sum` with a dtype would copy all weights to it first."""
+    whole = weights.shape[-1] // STRETCH * STRETCH
+    total = weights[..., whole:].sum(-1, keepdim=True).float()
+    if whole:
+        parts = weights[..., :whole].unflatten(-1, (-1, STRETCH)).sum(-1)
+        total += parts.float().sum(-1, keepdim=True)
+    return total
+
+
+def _minus_mean(told: Float[Tensor, "n g l d"], out: Tensor) -> Float[Tensor, "n g l d+2"]:
+    """Gradients with two columns more, so that products with `_beside` are less by a row's mean.
+
+    The mean of a row's gradients under its weights is the gradient's product with the output. Two
+    numbers hold it in single precision: it is taken from others that may be nearly the same.
+    """
+    mean = (told.float() * out).sum(-1, keepdim=True).neg_()
+    high = mean.to(told.dtype)
+    return torch.cat((told, high, (mean - high).to(told.dtype)), -1)
+
+
+def _beside(value: Float[Tensor, "n l d"]) -> Float[Tensor, "n l d+2"]:
+    """What gradients with `_minus_mean` are multiplied by."""
+    return torch.cat((value, torch.ones_like(value[..., :2])), -1)
+
+
 class _Blocked(Function):
     @staticmethod
     def forward(
         ctx: Any, query: Tensor, key: Tensor, value: Tensor, causal: bool, scale: float, cells: int
     ) -> Tensor:
-        ctx.save_for_backward(query, key, value)
-        ctx.causal, ctx.scale, ctx.cells = causal, scale, cells
-        out, memory = torch.empty_like(query), _Memory(query, cells, causal)
-        held, other = memory.room(), memory.room()
+        near, group = _near(query, key, scale * LOG2_E), query.shape[1]
+        memory, out = _Memory(query, cells, causal), torch.empty_like(query)
+        totals = torch.empty_like(query[..., :1], dtype=torch.float32)
+        peaks = None if near else torch.empty_like(query[..., :1])
+        room = memory.room()
         with torch.autocast(query.device.type, enabled=False):
             for block in _blocks(query, causal, cells):
                 heads, rows, keys = block
-                scores, weights = memory.part(held, block), memory.part(other, block)
-                tall = _tall(query, block)
-                memory.weights(tall, key[heads, keys], scale, block, scores, weights)
-                mixed = torch.bmm(weights, value[heads, keys])
-                out[heads, :, rows] = mixed.unflatten(1, (query.shape[1], -1))
+                tall, side = _tall(query, block), rows.stop - rows.start
+                weights = _shaped(room, tall, key[heads, keys])
+                _scores(tall, key[heads, keys], scale, weights)
+                if causal:
+                    own = weights.unflatten(1, (group, -1))[..., rows]
+                    own += memory.later[:side, :side]
+                if peaks is not None:
+                    peak = weights.amax(-1, keepdim=True)
+                    weights -= peak
+                    peaks[heads, :, rows] = peak.unflatten(1, (group, -1))
+                total = _summed(weights.exp2_())
+                mixed = torch.bmm(weights, value[heads, keys]) / total
+                out[heads, :, rows] = mixed.unflatten(1, (group, -1))
+                totals[heads, :, rows] = total.unflatten(1, (group, -1))
+        ctx.save_for_backward(query, key, value, out, totals, peaks)
+        ctx.causal, ctx.scale, ctx.cells = causal, scale, cells
         return out
 
     @staticmethod
     def backward(ctx: Any, told: Tensor) -> tuple[Tensor | None, ...]:
-        query, key, value = ctx.saved_tensors
-        memory = _Memory(query, ctx.cells, ctx.causal)
+        query, key, value, out, totals, peaks = ctx.saved_tensors
+        memory, group = _Memory(query, ctx.cells, ctx.causal), query.shape[1]
         of_query = torch.empty_like(query)
         of_key, of_value = (torch.zeros_like(one, dtype=torch.float32) for one in (key, value))
-        rooms = [memory.room() for _ in range(3)]
+        told = told * totals.reciprocal().to(told.dtype)
+        wide, beside = _minus_mean(told, out), _beside(value)
+        middle = key - key.mean(1, keepdim=True)  # a row's gradients add up to nothing
+        rooms = memory.room(), memory.room()
         for block in _blocks(query, ctx.causal, ctx.cells):
             heads, rows, keys = block
-            scores, weights, upper = (memory.part(room, block) for room in rooms)
-            tall, above = _tall(query, block), _tall(told, block)
-            memory.weights(tall, key[heads, keys], ctx.scale, block, scores, weights)
-            torch.bmm(above, value[heads, keys].mT, out=upper)
-            torch.ops.aten._softmax_backward_data.out(
-                upper, weights, -1, query.dtype, grad_input=scores
-            )
-            of_value[heads, keys] += torch.bmm(weights.mT, above)
-            of_key[heads, keys] += torch.bmm(scores.mT, tall)
-            turned = torch.bmm(scores, key[heads, keys]).mul_(ctx.scale)
-            of_query[heads, :, rows] = turned.unflatten(1, (query.shape[1], -1))
+            tall, side = _tall(query, block), rows.stop - rows.start
+            weights, slopes = (_shaped(room, key[heads, keys], tall) for room in rooms)
+            _scores(key[heads, keys], tall, ctx.scale, weights)
+            if ctx.causal:
+                own = weights.unflatten(2, (group, -1))[:, rows]
+                own += memory.turned[:side, None, :side]
+            if peaks is not None:
+                weights -= _tall(peaks, block).mT
+            of_value[heads, keys] += torch.bmm(weights.exp2_(), _tall(told, block))
+            torch.bmm(beside[heads, keys], _tall(wide, block).mT, out=slopes)
+            slopes *= weights
+            of_key[heads, keys] += torch.bmm(slopes, tall)
+            turned = torch.bmm(middle[heads, keys].mT, slopes).mT.mul_(ctx.scale)
+            of_query[heads, :, rows] = turned.unflatten(1, (group, -1))
         of_key *= ctx.scale
         return of_query, of_key.to(key.dtype), of_value.to(value.dtype), None, None, None
+
+
+def _scores(one: Tensor, other: Tensor, scale: float, out: Tensor) -> None:
+    """Products of all rows of two parts, as powers of 2."""
+    torch.baddbmm(out, one, other.mT, beta=0, alpha=scale * LOG2_E, out=out)

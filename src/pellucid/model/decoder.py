@@ -2,7 +2,8 @@
 
 Both are transformers' own, but for attention over packed rows and norms, which are fused under the
 same names. Phi-3 counts tokens; Qwen2.5-VL gives an image token three positions
-(time, row, column), and what follows an image stands behind its longer side (mRoPE).
+(time, row, column), and what follows an image stands behind its longer side (mRoPE). Their last
+layer may be asked for some rows: what comes behind its attention is done for these alone.
 
 Leaves out on purpose: video, whose time axis would run.
 """
@@ -14,10 +15,15 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from transformers import Phi3Config, Phi3ForCausalLM, PreTrainedModel
-from transformers.models.phi3.modeling_phi3 import Phi3Attention, Phi3RMSNorm
+from transformers.models.phi3.modeling_phi3 import (
+    Phi3Attention,
+    Phi3DecoderLayer,
+    Phi3RMSNorm,
+)
 from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import Qwen2_5_VLTextConfig
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
     Qwen2_5_VLAttention,
+    Qwen2_5_VLDecoderLayer,
     Qwen2_5_VLPreTrainedModel,
     Qwen2_5_VLRMSNorm,
     Qwen2_5_VLTextModel,
@@ -37,18 +43,20 @@ class QwenAttention(Qwen2_5_VLAttention):
         position_embeddings: tuple[Tensor, Tensor] | None = None,
         past_key_values: Any = None,
         segments: Sequence[int] | None = None,
+        rows: Int64[Tensor, " n"] | None = None,
         **kwargs: Any,
-    ) -> tuple[Float[Tensor, "b t d"], Tensor | None]:
-        """What a layer calls; see `decoder_attention`."""
+    ) -> tuple[Float[Tensor, "b n d"], Tensor | None]:
+        """What a layer calls; see `decoder_attention`. With `rows` for these alone."""
         if segments is None or past_key_values is not None:
             stock: tuple[Tensor, Tensor | None] = super().forward(
                 hidden_states, position_embeddings=position_embeddings, segments=segments,
                 past_key_values=past_key_values, **kwargs,
             )  # fmt: skip
-            return stock
-        rows = hidden_states[0]
-        parts = self.q_proj(rows), self.k_proj(rows), self.v_proj(rows)
-        return self.o_proj(_mixed(self, parts, position_embeddings, segments, kwargs)), None
+            return _chosen(stock[0], rows), stock[1]
+        tokens = hidden_states[0]
+        parts = self.q_proj(tokens), self.k_proj(tokens), self.v_proj(tokens)
+        mixed = _mixed(self, parts, position_embeddings, segments, kwargs)
+        return self.o_proj(_chosen(mixed, rows)), None
 
 
 class PhiAttention(Phi3Attention):
@@ -61,19 +69,28 @@ class PhiAttention(Phi3Attention):
         attention_mask: Tensor | None = None,
         past_key_values: Any = None,
         segments: Sequence[int] | None = None,
+        rows: Int64[Tensor, " n"] | None = None,
         **kwargs: Any,
-    ) -> tuple[Float[Tensor, "b t d"], Tensor | None]:
-        """What a layer calls; see `decoder_attention`."""
+    ) -> tuple[Float[Tensor, "b n d"], Tensor | None]:
+        """What a layer calls; see `decoder_attention`. With `rows` for these alone."""
         if segments is None or past_key_values is not None:
             stock: tuple[Tensor, Tensor | None] = super().forward(
                 hidden_states, position_embeddings, attention_mask, past_key_values,
                 segments=segments, **kwargs,
             )  # fmt: skip
-            return stock
+            return _chosen(stock[0], rows), stock[1]
         shared = self.num_key_value_heads * self.head_dim
         sizes = [self.config.num_attention_heads * self.head_dim, shared, shared]
         parts = self.qkv_proj(hidden_states[0]).split(sizes, -1)
-        return self.o_proj(_mixed(self, parts, position_embeddings, segments, kwargs)), None
+        mixed = _mixed(self, parts, position_embeddings, segments, kwargs)
+        return self.o_proj(_chosen(mixed, rows)), None
+
+
+def _chosen(
+    states: Float[Tensor, "b t d"], rows: Int64[Tensor, " n"] | None
+) -> Float[Tensor, "b n d"]:
+    """Those at `rows`; all when None."""
+    return states if rows is None else states.index_select(1, rows)
 
 
 def _mixed(
@@ -94,11 +111,44 @@ def _mixed(
     return mixed.flatten(1)[None]
 
 
+class QwenLast(Qwen2_5_VLDecoderLayer):
+    """The last layer of Qwen2.5-VL."""
+
+    def forward(
+        self,
+        hidden_states: Float[Tensor, "b t d"],
+        wanted: Int64[Tensor, " n"] | None = None,
+        **kwargs: Any,
+    ) -> Float[Tensor, "b n d"]:
+        """What the stock class gives at the rows `wanted`; all when None."""
+        normed = self.input_layernorm(hidden_states)
+        mixed, _ = self.self_attn(hidden_states=normed, rows=wanted, **kwargs)
+        states = _chosen(hidden_states, wanted) + mixed
+        return states + self.mlp(self.post_attention_layernorm(states))
+
+
+class PhiLast(Phi3DecoderLayer):
+    """The last layer of Phi-3."""
+
+    def forward(
+        self,
+        hidden_states: Float[Tensor, "b t d"],
+        wanted: Int64[Tensor, " n"] | None = None,
+        **kwargs: Any,
+    ) -> Float[Tensor, "b n d"]:
+        """What the stock class gives at the rows `wanted`; all when None."""
+        normed = self.input_layernorm(hidden_states)
+        mixed, _ = self.self_attn(hidden_states=normed, rows=wanted, **kwargs)
+        states = _chosen(hidden_states, wanted) + self.resid_attn_dropout(mixed)
+        return states + self.resid_mlp_dropout(self.mlp(self.post_attention_layernorm(states)))
+
+
 class PhiDecoder(Phi3ForCausalLM):
     """Phi-3 with its head."""
 
     def __init__(self, config: Phi3Config) -> None:
         super().__init__(config)
+        self.model.layers[-1] = PhiLast(config, len(self.model.layers) - 1)
         for index, layer in enumerate(self.model.layers):
             layer.self_attn = PhiAttention(config, index)
         replace_norms(self.model, Phi3RMSNorm)
@@ -113,6 +163,7 @@ class QwenDecoder(Qwen2_5_VLPreTrainedModel):
     def __init__(self, config: Qwen2_5_VLTextConfig) -> None:
         super().__init__(config)
         self.model = Qwen2_5_VLTextModel(config)
+        self.model.layers[-1] = QwenLast(config, len(self.model.layers) - 1)
         for index, layer in enumerate(self.model.layers):
             layer.self_attn = QwenAttention(config, index)
         replace_norms(self.model, Qwen2_5_VLRMSNorm)

@@ -174,7 +174,8 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
         position_ids: Int64[Tensor, "*axes b t"] | None = None,
         attention_mask: Tensor | None = None,
         past_key_values: Any = None,
-    ) -> Float[Tensor, "b t d"]:
+        rows: Int64[Tensor, " n"] | None = None,
+    ) -> Float[Tensor, "b n d"]:
         """The decoder's last hidden state, after its norm.
 
         Args:
@@ -187,8 +188,14 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
             attention_mask: 1 for a token, 0 for padding, as transformers has it; not with segments.
             past_key_values: a transformers cache, a `SlotCache` (b = slots, t = 1), or what
                 `SlotCache.prefill` returns (b = 1); the last two bring their positions and mask.
+            rows: tokens whose states are asked for, which saves what the last layer does behind its
+                attention for the others; all when None.
         """
         tokens = inputs_embeds.shape[1]
+        count = tokens
+        if rows is not None:
+            count = len(rows)
+            rows = F.pad(rows, (0, spare(count, inputs_embeds.device, inputs_embeds.dtype)))
         if segments and (more := spare(tokens, inputs_embeds.device, inputs_embeds.dtype)):
             # One more segment, which no other sees.
             inputs_embeds = F.pad(inputs_embeds, (0, 0, 0, more))
@@ -197,9 +204,9 @@ class PellucidForConditionalGeneration(PreTrainedModel, GenerationMixin):
             segments = (*segments, more)
         output = self._decode(
             inputs_embeds, segments, position_ids, attention_mask, past_key_values, images,
-            use_cache=False,
+            use_cache=False, wanted=rows,
         )  # fmt: skip
-        return output.last_hidden_state[:, :tokens]
+        return output.last_hidden_state[:, :count]
 
     def _decode(
         self,

@@ -101,9 +101,10 @@ class Policy:
                 images=self._model.images(ids[None]),
                 position_ids=self._places(ids[: len(prompt.ids)], grids, shape),
                 attention_mask=shape.sees[None, None],
+                rows=shape.sources,
             )
             targets = ids[len(prompt.ids) : tokens]
-            return -chunked_losses(self._head, hidden[0, shape.sources], targets)
+            return -chunked_losses(self._head, hidden[0], targets)
 
     def _places(
         self, prompt: Int64[Tensor, " p"], grids: Int64[Tensor, "n g"], shape: Tree

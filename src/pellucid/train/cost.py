@@ -14,11 +14,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from jaxtyping import Float64
 from torch import nn
 
-from pellucid.model.rounding import compiles_per_shape
 from pellucid.model.vlm import PellucidForConditionalGeneration
 from pellucid.recipe.train import Sharding, Stage
 from pellucid.train.objective import CHUNK
@@ -78,6 +76,8 @@ class Sizes:
     """In matrices that every token, or patch, is multiplied with."""
     head: int
     """In the head, which supervised tokens alone are multiplied with."""
+    tail: int
+    """In the decoder's last layer behind its attention: the same tokens, see `model.vlm.hidden`."""
     pixels: int
     """In the map from pixels, whose input needs no gradient."""
 
@@ -89,6 +89,7 @@ def sizes_of(model: PellucidForConditionalGeneration) -> Sizes:
         {name: _count(module) for name, module in modules.items()},
         {name: _hidden(module) for name, module in modules.items()},
         model.get_output_embeddings().weight.numel(),
+        _tail(model.decoder.model.layers[-1]),
         sum(one.numel() for name, one in model.vision.named_parameters() if _PIXELS.search(name)),
     )
 
@@ -116,9 +117,9 @@ def flops(
         ),
         "projector": (sizes.hidden["projector"], seen, 0.0, sizes.hidden["projector"]),
         "decoder": (
-            sizes.hidden["decoder"], work.tokens,
+            sizes.hidden["decoder"] - sizes.tail, work.tokens,
             4 * text.hidden_size * layers * work.token_pairs,
-            layers * text.hidden_size * text.intermediate_size,
+            (layers - 1) * text.hidden_size * text.intermediate_size,
         ),
     }  # fmt: skip
     adapters = _adapters(model, stage)
@@ -133,7 +134,13 @@ def flops(
             again = weights + adapters[name] if name in adapters else weights - last
             total += 2 * again * times + attention
         if name == "decoder":
-            total += 2 * sizes.head * work.supervised * (1 + reached + whole)
+            behind = sizes.head + sizes.tail
+            total += 2 * behind * work.supervised * (1 + reached + whole)
+            if recompute and reached:
+                again = sizes.tail - (
+                    0 if name in adapters else text.hidden_size * text.intermediate_size
+                )
+                total += 2 * again * work.supervised
         below = reached
     return float(total)
 
@@ -181,7 +188,7 @@ def memory(
         stage: what is trained, and how.
         work: of the fullest pack.
         dtype: "float32", or "bfloat16" for autocast.
-        device: "cpu", "cuda", ...: where bf16 attention runs in blocks, less of it is kept.
+        device: "cpu", "cuda", ...: a CPU has a replica, whose gradients count.
         sharding: what the devices share out.
         devices: how many.
         recompute: whether layers keep their inputs alone.
@@ -198,7 +205,7 @@ def memory(
         weights=_held(model, stage, dtype) / (devices if split else 1) + fetched.weights,
         gradients=FP32 * count * models / (devices if split else 1) + fetched.gradients,
         optimizer=states / (1 if sharding == "none" else devices),
-        activations=activations(model, stage, work, dtype, device, recompute, split) + casts,
+        activations=activations(model, stage, work, dtype, recompute, split) + casts,
     )
 
 
@@ -275,18 +282,17 @@ def activations(
     stage: Stage,
     work: Work,
     dtype: str,
-    device: str,
     recompute: bool = False,
     split: bool = False,
 ) -> float:
     """Bytes that autograd keeps of one pack, and the largest passing thing beside them."""
     config, rates = model.config, stage.modules.model_dump()
-    half, mixed = dtype == "bfloat16", _keeps_mixed(dtype, device)
+    half = dtype == "bfloat16"
     kept = layer = 0.0
     if half:
         kept = _casts(model, stage, split)
     if rates["vision"] is not None:
-        layer = _tower_layer(config.vision_config, half, mixed) * work.patches
+        layer = _tower_layer(config.vision_config, half) * work.patches
         depth = model.vision.depth
         inputs = FP32 * config.vision_config.hidden_size * work.patches
         kept += depth * (inputs if recompute else layer)
@@ -305,12 +311,17 @@ def activations(
         )
     if any(rate is not None for rate in rates.values()):
         trained = rates["decoder"] is not None
-        per = _decoder_layer(config.text_config, half, mixed, trained)
-        per *= work.tokens
-        inputs = FP32 * wide * work.tokens
-        kept += config.text_config.num_hidden_layers * (inputs if recompute else per)
-        layer = max(layer, per) if recompute else 0.0
-        kept += 3 * inputs  # embedded tokens, features in their places, the last norm
+        before, behind = _decoder_layer(config.text_config, half, trained)
+        per = (before + behind) * work.tokens
+        inputs, layers = FP32 * wide * work.tokens, config.text_config.num_hidden_layers
+        if recompute:
+            kept += layers * inputs
+            layer = max(layer, per)
+        else:
+            kept += (layers - 1) * per + before * work.tokens + behind * work.supervised
+            layer = 0.0
+        kept += 2 * inputs  # embedded tokens, features in their places
+        kept += FP32 * wide * work.supervised  # the last norm
     rows = min(work.supervised, CHUNK)
     logits = rows * config.text_config.vocab_size * (FP32 * 2 + (2 if half else 0))
     return float(kept + max(layer, logits))
@@ -332,29 +343,33 @@ def _patch_px(config: Any) -> int:
     return int(config.vision_config.patch_size)
 
 
-def _keeps_mixed(dtype: str, device: str) -> bool:
-    """Whether attention keeps what it gives: fused kernels do, blocks (`model/blocked`) do not."""
-    return not compiles_per_shape(torch.device(device), getattr(torch, dtype))
-
-
-def _tower_layer(vision: Any, half: bool, mixed: bool) -> float:
+def _tower_layer(vision: Any, half: bool) -> float:
     """Bytes per patch of a SigLIP2 layer that is trained."""
     wide, inner, size = vision.hidden_size, vision.intermediate_size, 2 if half else FP32
     casts = (3 + 1) * 2 * wide if half else 2 * FP32 * wide  # one copy per matrix under autocast
-    out = 1 + mixed  # for the last matrix, and for attention itself
-    attention = size * (3 + out) * wide  # queries, keys, values
+    # Queries, keys, values; what attention gives, for itself and for the last matrix.
+    attention = size * (3 + 2) * wide
     return float(2 * FP32 * wide + casts + attention + 2 * size * inner)
 
 
-def _decoder_layer(text: Any, half: bool, mixed: bool, trained: bool) -> float:
-    """Bytes per token of a Phi-3 layer, trained or only passed through."""
+def _decoder_layer(text: Any, half: bool, trained: bool) -> tuple[float, float]:
+    """Bytes per token of a Phi-3 layer, trained or only passed through.
+
+    Up to its attention, and behind it.
+    """
     wide, inner, size = text.hidden_size, text.intermediate_size, 2 if half else FP32
     heads = wide + 2 * wide * text.num_key_value_heads // text.num_attention_heads
-    norms = 2 * FP32 * wide
-    inputs = size * (wide + wide + wide + inner) if trained else 0  # of the four matrices
-    attention = size * (heads + wide * mixed)
+    norm = FP32 * wide
+    inputs = size * (wide + wide + inner) if trained else 0  # of the three matrices behind
+    attention = size * (heads + wide)  # and what it gives
     gates = size * 3 * inner  # gate, value, and the gate's function
-    return float(norms + inputs + attention + gates)
+    return float(norm + size * wide * trained + attention), float(norm + inputs + gates)
+
+
+def _tail(layer: nn.Module) -> int:
+    """Weights of a layer of the decoder behind its attention."""
+    attention: Any = layer.self_attn
+    return _hidden(layer.get_submodule("mlp")) + _hidden(attention.o_proj)
 
 
 def _count(module: nn.Module) -> int:

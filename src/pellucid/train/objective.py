@@ -1,8 +1,9 @@
 """Cross-entropy of supervised tokens: selected before the head, in chunks, summed.
 
-Images and prompts are most of a pack, and their logits are never needed: the head runs on the
-selected positions only. Sums, not means, leave here; the caller divides by the number of supervised
-tokens of the whole optimizer step, so splitting a step differently changes nothing.
+Images and prompts are most of a pack, and their logits are never needed: the head, and the last
+layer behind its attention, run on the selected positions only. Sums, not means, leave here; the
+caller divides by the number of supervised tokens of the whole optimizer step, so splitting a step
+differently changes nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -73,9 +74,9 @@ class Objective(nn.Module):
             places = model.positions(batch.input_ids, batch.grids, batch.segments)
             hidden = model.hidden(
                 embedded, images=model.images(batch.input_ids), segments=batch.segments,
-                position_ids=places,
+                position_ids=places, rows=batch.sources,
             )  # fmt: skip
-            losses = chunked_losses(model.head, hidden[0, batch.sources], batch.targets)
+            losses = chunked_losses(model.head, hidden[0], batch.targets)
         return losses.clone()  # no view of another tensor: `shard` hooks into it
 
     def tower(

@@ -101,6 +101,36 @@ def test_packed_equals_unpacked(model, rows, close):
     close(gradients, reference)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("wanted", [[3, 4, 9, 20], [7, 0, 7], []])
+def test_rows_that_are_asked_for_are_those_of_all(model, rows, close, wanted, dtype):
+    """Packed or one row alone: states, and the gradients of everything below them."""
+    packed, places = pack(rows), torch.tensor(wanted, dtype=torch.int64)
+    for row, segments in ((packed, lengths(rows)), (rows[0], None)):
+        found = []
+        for asked in (None, places):
+            model.zero_grad()
+            with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+                embedded = model.embed(row.ids, row.patches, row.grids)
+                hidden = model.hidden(embedded, segments=segments, rows=asked)
+            states = hidden if asked is not None else hidden[:, places]
+            (states.float() ** 3).sum().backward()
+            named = model.named_parameters()
+            grads = {name: one.grad.clone() for name, one in named if one.grad is not None}
+            found.append((states.detach().float(), grads))
+        (all_states, all_grads), (own_states, own_grads) = found
+        assert own_states.shape == (1, len(wanted), all_states.shape[-1])
+        near = (
+            {"rtol": 1e-5, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 0.02, "atol": 0.02}
+        )
+        torch.testing.assert_close(own_states, all_states, **near)
+        assert own_grads.keys() == all_grads.keys(), "nobody waits for a gradient that never comes"
+        if not wanted:
+            assert not any(grad.any() for grad in own_grads.values())
+        elif dtype == torch.float32:
+            close(own_grads, all_grads)
+
+
 def test_order_within_a_pack_does_not_matter(model, rows, close):
     loss, gradients = loss_and_gradients(model, pack(rows), lengths(rows))
     turned = rows[::-1]

@@ -201,6 +201,8 @@ def test_packed_equals_unpacked(folder, stock, close):
         for segments in (batch.segments, shifted)
     )
     assert (right - leaking).abs().max() > 1e-3
+    asked = {"segments": batch.segments, "position_ids": places, "rows": batch.sources}
+    assert (loaded.model.hidden(embedded, **asked) - right[:, batch.sources]).abs().max() <= 1e-5
 
 
 @QUICK
