@@ -7,8 +7,10 @@
 A small random Qwen2.5-VL, which all three train; records with the lengths of `packing.py`'s frozen
 distribution, an eighth as long; float32 (or bfloat16), AdamW, clipping, sixteen records a step, two
 threads. Ours is what a stage does (`train/trial.py`): records are read, rendered, decoded and
-packed. The peers get the same token ids and pixels ready-made, so reading costs them nothing; they
-pad each micro-batch to its longest, and run in an environment of their own (`pip install trl
+packed. The peers get the same token ids ready-made, and pictures as they lie in the store, which
+their collator decodes and gives to transformers' own image processor; in rows that say
+"ready-made" they get patches that lie in memory from the start, and no picture costs them anything.
+They pad each micro-batch to its longest, and run in an environment of their own (`pip install trl
 accelerate datasets`). "As it comes" is TRL's own choice of micro-batch (8) and of layers that
 recompute, which the other rows have not. "Two processes" is the Trainer under torchrun, a thread
 each. Printed are useful tokens a second (padding is not useful), how many times as many ours has
@@ -84,8 +86,8 @@ def stage_of(tokens: int) -> Stage:
 
 PEERS = (
     ("trainer", 1, ""), ("trainer", 4, ""), ("trainer", 4, "by length"), ("trainer", 8, ""),
-    ("trainer", 4, "two processes"), ("trl", 4, ""), ("trl", 8, ""), ("trl", 8, "by length"),
-    ("trl", 8, "as it comes"),
+    ("trainer", 1, "ready-made"), ("trainer", 4, "ready-made"), ("trainer", 4, "two processes"),
+    ("trl", 4, ""), ("trl", 8, ""), ("trl", 8, "by length"), ("trl", 8, "as it comes"),
 )  # fmt: skip
 """Who, records in a micro-batch, how."""
 
@@ -144,6 +146,8 @@ def hand_over(folder: Path, rows: list[MixRow]) -> tuple[float, float, int]:
         one = processor.example(rendered, [held.image(image.sha256) for image in record.images])
         arrays |= {f"ids{at}": one.ids, f"supervised{at}": one.supervised}
         arrays |= {f"grid{at}": one.grids, f"patches{at}": one.patches}
+        shown = b"".join(held.image(image.sha256) for image in record.images)
+        arrays[f"picture{at}"] = np.frombuffer(shown, np.uint8)
         length, seen = len(one.ids), len(one.patches)
         works.append((length, float(one.supervised.sum()), seen, length**2 / 2, float(seen) ** 2))
     np.savez(folder / "examples.npz", image=loaded.renderer.image_id, **arrays)
@@ -198,7 +202,8 @@ def peer(
         },
     )  # fmt: skip
     if done.returncode:
-        return (done.stderr.strip().splitlines() or ["?"])[-1][:90]
+        lines = done.stderr.strip().splitlines() or ["?"]
+        return next((line for line in lines if "Error" in line), lines[-1])[:90]
     shares = [json.loads(line) for line in done.stdout.splitlines() if line[:2] == '{"']
     return sum(one["tokens_per_s"] for one in shares), sum(one["bytes"] for one in shares)
 

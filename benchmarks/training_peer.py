@@ -1,11 +1,15 @@
 """The peers of `training.py`, in their own environment: TRL's SFTTrainer and transformers' Trainer.
 
-    PYTHON training_peer.py trainer|trl FOLDER MICRO_BATCH ""|"by length"|"as it comes" DTYPE
+    PYTHON training_peer.py trainer|trl FOLDER MICRO_BATCH HOW DTYPE
 
 Prints useful tokens a second over timed steps, and what the process grew by. Under `torchrun` the
-steps are shared out to its processes, and each prints its own share.
+steps are shared out to its processes, and each prints its own share. Pictures are decoded by PIL
+and made into patches by the image processor that lies with the model, in the collator, as one does
+who trains from records; HOW may have the words `by length`, `as it comes`, and `ready-made`:
+patches lie in memory from the start.
 """
 
+import io
 import json
 import os
 import resource
@@ -15,7 +19,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import Qwen2_5_VLForConditionalGeneration, Trainer, TrainerCallback
+from PIL import Image
+from transformers import (
+    AutoImageProcessor,
+    Qwen2_5_VLForConditionalGeneration,
+    Trainer,
+    TrainerCallback,
+)
 
 BATCH = 16
 WARM, TIMED_S = 2, 25.0
@@ -35,6 +45,7 @@ class Rows(torch.utils.data.Dataset):
                 "supervised": held[f"supervised{at}"],
                 "grids": held[f"grid{at}"],
                 "patches": held[f"patches{at}"],
+                "picture": held[f"picture{at}"].tobytes(),
             }
             for at in range(sum(name.startswith("ids") for name in held.files))
         ]
@@ -51,8 +62,9 @@ class Rows(torch.utils.data.Dataset):
 class Collator:
     """Pads to the longest of a micro-batch, on the right."""
 
-    def __init__(self, image: int) -> None:
-        self.image, self.useful = image, 0
+    def __init__(self, image: int, model: Path, ready_made: bool) -> None:
+        self.image, self.useful, self.checked = image, 0, False
+        self.processor = None if ready_made else AutoImageProcessor.from_pretrained(model)
 
     def __call__(self, rows: list[dict]) -> dict:
         """What the stock model takes."""
@@ -69,13 +81,29 @@ class Collator:
         made["mm_token_type_ids"] = (ids == self.image).int()
         seen = [row for row in rows if len(row["patches"])]
         if seen:
-            patches = torch.from_numpy(np.concatenate([row["patches"] for row in seen]))
-            twice = patches.unflatten(1, (3, 1, -1)).expand(-1, -1, 2, -1).flatten(1)
-            grids = torch.from_numpy(np.concatenate([row["grids"] for row in seen]))
-            made["pixel_values"] = twice.contiguous()
-            made["image_grid_thw"] = torch.cat([torch.ones_like(grids[:, :1]), grids], 1)
+            made |= self.looked_at(seen) if self.processor else ready(seen)
         self.useful += int(mask.sum())
         return made
+
+    def looked_at(self, rows: list[dict]) -> dict:
+        """Pixels by the peers' own processor; once it is made sure that they are ours."""
+        pictures = [Image.open(io.BytesIO(row["picture"])).convert("RGB") for row in rows]
+        made = dict(self.processor(images=pictures, return_tensors="pt"))
+        if not self.checked:
+            ours = ready(rows)
+            assert torch.equal(made["image_grid_thw"], ours["image_grid_thw"])
+            assert torch.allclose(made["pixel_values"], ours["pixel_values"], atol=0.02)
+            self.checked = True
+        return made
+
+
+def ready(rows: list[dict]) -> dict:
+    """Pixels as they lie in memory; the stock model takes every patch twice, as of a video."""
+    patches = torch.from_numpy(np.concatenate([row["patches"] for row in rows]))
+    twice = patches.unflatten(1, (3, 1, -1)).expand(-1, -1, 2, -1).flatten(1)
+    grids = torch.from_numpy(np.concatenate([row["grids"] for row in rows]))
+    whole = torch.cat([torch.ones_like(grids[:, :1]), grids], 1)
+    return {"pixel_values": twice.contiguous(), "image_grid_thw": whole}
 
 
 class Clock(TrainerCallback):
@@ -107,7 +135,7 @@ def main() -> None:
     model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
         folder / "model", dtype=torch.float32
     )
-    collator = Collator(rows.image)
+    collator = Collator(rows.image, folder / "model", "ready-made" in how)
     clock = Clock(collator, processes)
     options = {
         "output_dir": str(folder / "out"), "per_device_train_batch_size": batch,
@@ -117,7 +145,7 @@ def main() -> None:
         "logging_strategy": "no", "disable_tqdm": True, "remove_unused_columns": False,
         "dataloader_num_workers": 0, "bf16": sys.argv[5] == "bfloat16", "fp16": False,
     }  # fmt: skip
-    if how == "by length":
+    if "by length" in how:
         options["train_sampling_strategy"] = "group_by_length"
         options["length_column_name"] = "length"
     if who == "trainer":
@@ -138,7 +166,7 @@ def main() -> None:
         config = SFTConfig(
             **options,
             dataset_kwargs={"skip_prepare_dataset": True},
-            gradient_checkpointing=how == "as it comes",
+            gradient_checkpointing="as it comes" in how,
         )
         trainer = SFTTrainer(
             model, config, train_dataset=names, callbacks=[clock],

@@ -1,11 +1,12 @@
 """From an index of the plan to an example: record, rendering, images.
 
 A record is read when its turn comes, and the store keeps only so many bytes, so memory does not
-grow with the mix. On a CPU that is while earlier halves run (see `step`, `replica`), so only the
-first examples of a step are waited for. Leaves out on purpose: threads of its own, which would
-work ahead of the passes elsewhere too (the log's `data_wait_share` says when that would pay).
+grow with the mix. On a CPU two threads ask, each for its half of a pack (see `step`, `replica`):
+while one reads, the other computes. Leaves out on purpose: threads of its own, which would work
+ahead of the passes elsewhere too (the log's `data_wait_share` says when that would pay).
 """
 
+from threading import Lock
 from typing import final
 
 from pellucid.model.processor import Example, Processor
@@ -21,20 +22,21 @@ class Feed:
     def __init__(self, lengths: Lengths, stores: Store, renderer: Renderer) -> None:
         self._lengths, self._stores, self._renderer = lengths, stores, renderer
         self._processors: dict[int | None, Processor] = {None: Processor(renderer)}
+        self._lock = Lock()
 
     def example(self, index: int, pixels: bool = True) -> Example:
         """The example at `index` of the length index, with its promised length.
 
-        Without pixels no image is read, and there are no patches.
+        Without pixels no image is read, and there are no patches. Any thread may ask.
         """
-        lengths = self._lengths
+        lengths, images = self._lengths, None
         row = int(lengths.row[index])
-        record = self._stores.get(lengths.records[row])
-        processor = self._processor(lengths.image_tokens[index])
+        with self._lock:
+            record = self._stores.get(lengths.records[row])
+            processor = self._processor(lengths.image_tokens[index])
+            if pixels:
+                images = [self._stores.image(image.sha256) for image in record.images]
         rendered = processor.renderer.examples(record, lengths.overrides[row])
-        images = None
-        if pixels:
-            images = [self._stores.image(image.sha256) for image in record.images]
         example = processor.example(rendered[int(lengths.part[index])], images)
         promised = int(lengths.tokens[index]), int(lengths.patches[index]) if pixels else 0
         found = len(example.ids), len(example.patches)

@@ -13,8 +13,9 @@ Leaves out on purpose: more than two, GPUs, and ranks that share out the weights
 import copy
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Lock
 from typing import final
 
@@ -29,10 +30,10 @@ _LOPSIDED = 0.6
 """Share of a pack's work from which on its larger half is too large for the smaller one's thread
 to wait: such a pack is run whole, by all threads."""
 _AHEAD = 4
-"""Halves that wait for a thread; what is in them has been read."""
+"""Halves that wait for a thread, after which an error is noticed."""
 
 Pass = Callable[[Objective], None]
-"""Forward and backward of some examples by the model, or by its replica."""
+"""Examples made, forward and backward, by the model or by its replica."""
 
 
 def halves(work: Float64[np.ndarray, " n"]) -> list[list[int]]:
@@ -68,7 +69,7 @@ def replica(objective: Objective) -> Objective:
 
 @final
 class Idle:
-    """Counts the seconds in which nothing runs of what was begun, by any number of threads."""
+    """Counts the seconds in which nothing runs of what is counted, in any number of threads."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         """Nothing runs yet.
@@ -79,18 +80,19 @@ class Idle:
         self._clock, self._lock, self._running = clock, Lock(), 0
         self._before, self._dry = 0.0, clock()  # up to the last beginning; since when nothing runs
 
-    def begin(self) -> None:
-        """One more runs from now on."""
+    @contextmanager
+    def interrupted(self) -> Iterator[None]:
+        """One more runs while the context lasts."""
         with self._lock:
             if not self._running:
                 self._before += self._clock() - self._dry
             self._running += 1
-
-    def end(self) -> None:
-        """One fewer runs from now on."""
-        with self._lock:
-            self._running -= 1
-            self._dry = self._clock()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running -= 1
+                self._dry = self._clock()
 
     def seconds(self) -> float:
         """All of them so far."""
@@ -108,8 +110,6 @@ class Pair:
         self._threads = torch.get_num_threads()
         self._lanes = [ThreadPoolExecutor(1) for _ in range(2)] if self._threads > 1 else []
         self._waiting = deque[Future[None]]()
-        self.idle = Idle()
-        """Seconds in which no half ran that was begun: what is done in them, is waited for."""
 
     def __enter__(self) -> "Pair":
         """Take the passes of one step."""
@@ -144,7 +144,6 @@ class Pair:
             return
         if len(self._waiting) >= _AHEAD:
             self._waiting.popleft().result()
-        self.idle.begin()
         self._waiting.append(self._lanes[which].submit(self._alone, work, model))
 
     def settle(self) -> None:
@@ -158,19 +157,15 @@ class Pair:
 
     def _alone(self, work: Pass, model: Objective) -> None:
         """With one half of the threads; set anew, since some libraries know one number for all."""
-        try:
-            torch.set_num_threads(self._threads // 2)
-            work(model)
-        finally:
-            self.idle.end()
+        torch.set_num_threads(self._threads // 2)
+        work(model)
 
     def _settle(self, stop: bool = False) -> list[BaseException]:
         """Wait until all that was begun is through, or stopped; what went wrong."""
         if not self._waiting:
             return []
         for one in self._waiting if stop else ():
-            if one.cancel():
-                self.idle.end()
+            one.cancel()
         found = [None if one.cancelled() else one.exception() for one in self._waiting]
         self._waiting.clear()
         torch.set_num_threads(self._threads)

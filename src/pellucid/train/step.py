@@ -7,7 +7,7 @@ nor its gradient.
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Any, NamedTuple, NoReturn, final
@@ -29,7 +29,7 @@ from pellucid.train.optim import Norms, Optimizers
 from pellucid.train.pack import Pack, occupancy
 from pellucid.train.plan import Step
 from pellucid.train.ranks import ALONE, Ranks
-from pellucid.train.replica import Pair, halves
+from pellucid.train.replica import Idle, Pair, halves
 from pellucid.train.reproducer import Reproducer
 from pellucid.train.schedule import factor
 from pellucid.train.shard import release
@@ -83,6 +83,7 @@ class Stepper:
         self.device, self._ranks = device, ranks
         self._choices, self._features = choices, features
         self._opens = np.diff(lengths.row, prepend=-1) > 0  # first example of its record
+        self._idle = Idle()
         self._pair: Pair | None = None
         if device == "cpu" and optimizers.sharding != "weights":
             self._pair = Pair(objective)
@@ -112,12 +113,14 @@ class Stepper:
         targets = int(self._lengths.supervised[members].sum())
         self._optimizers.zero()
         by_example = torch.zeros(3, len(members), dtype=torch.float64)  # see `Sums`
-        waited, (rank, size) = 0.0, (self._ranks.rank, self._ranks.size)
+        before, (rank, size) = self._idle.seconds(), (self._ranks.rank, self._ranks.size)
         together = self._optimizers.sharding == "weights"
         with self._pair or nullcontext():
             for turn in turns(step.packs, self._lengths.patches, rank, size, together):
-                told = by_example if turn.counts else None
-                waited += self._run(turn, targets, told)
+                self._run(turn, targets, by_example if turn.counts else None)
+            if self._pair:
+                self._pair.settle()
+            waited = self._idle.seconds() - before
         self._ranks.add([by_example])
         self._optimizers.sum_gradients()
         norms = self._optimizers.clip(self._stage.clip_norm)
@@ -126,50 +129,49 @@ class Stepper:
         means = by_example[0].numpy() / self._lengths.supervised[members]
         return Gradient(log, tuple(means.tolist()), waited, finite)
 
-    def _run(self, turn: Turn, targets: int, told: Tensor | None) -> float:
-        """Run a pack, or begin its halves; seconds in which examples were made and no pass ran."""
+    def _run(self, turn: Turn, targets: int, told: Tensor | None) -> None:
+        """Run a pack, or begin its halves, each of which makes its own examples."""
         parts = [list(range(len(turn.pack)))]
         if self._pair:
             parts = halves(self._operations[list(turn.pack)])
         packs = [tuple(turn.pack[place] for place in part) for part in parts]
-        clock = self._pair.idle.seconds if self._pair else time.perf_counter
-        began = clock()
         if self._features:
             self._features.make(packs, self._pair.settle if self._pair else lambda: None)
-        waited = clock() - began
         for which, (part, one_pack) in enumerate(zip(parts, packs, strict=True)):
-            began = clock()
-            batch = self._batch(one_pack)
-            waited += clock() - began
             columns = [turn.start + place for place in part]
-            one = partial(self._pass, batch, turn.blank, targets, told, columns)
+            one = partial(self._pass, turn.blank, targets, told, columns)
             if self._pair and len(parts) > 1:
-                self._pair.half(which, one)
+                self._pair.half(which, partial(self._read_and_pass, one_pack, one))
             elif self._pair:
-                self._pair.whole(one)
+                self._pair.whole(partial(one, self._batch(one_pack)))
             else:
-                one(self.objective)
-        return waited
+                one(self._batch(one_pack), self.objective)
+
+    def _read_and_pass(
+        self, pack: Pack, one: Callable[[Batch, Objective], None], objective: Objective
+    ) -> None:
+        one(self._batch(pack), objective)
 
     def _pass(
         self,
-        batch: Batch,
         blank: bool,
         targets: int,
         told: Tensor | None,
         columns: list[int],
+        batch: Batch,
         objective: Objective,
     ) -> None:
         """Forward and backward of one batch; what its examples lost goes to `told`.
 
         A batch with nobody to tell counts nothing.
         """
-        found = sums(objective(batch, blank), batch, self._choices)
-        loss = 0.0 * found.loss if told is None else found.loss / targets
-        if loss.requires_grad:  # text alone does not reach a projector or tower
-            loss.backward()
-        if told is not None:
-            told[:, columns] = torch.stack(list(found[1:])).to(told)
+        with self._idle.interrupted():
+            found = sums(objective(batch, blank), batch, self._choices)
+            loss = 0.0 * found.loss if told is None else found.loss / targets
+            if loss.requires_grad:  # text alone does not reach a projector or tower
+                loss.backward()
+            if told is not None:
+                told[:, columns] = torch.stack(list(found[1:])).to(told)
 
     def _work(self, members: np.ndarray) -> Work:
         found = self._lengths

@@ -2,7 +2,8 @@
 
 import itertools
 import time
-from threading import Barrier, Event
+from contextlib import ExitStack, suppress
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -98,16 +99,26 @@ def test_layers_that_recompute_do_so_in_the_replica_by_its_own_weights(objective
 
 
 def test_idle_seconds_by_hand() -> None:
-    """None before 3; one runs from 3 to 7, another from 5 to 10; one more from 14 to 20."""
+    """None before 3; one runs from 3 to 7, another from 5 to 10; one more from 14 to 20.
+
+    That one ends by an error.
+    """
     now = [0.0]
     idle = Idle(lambda: now[0])
-    told = {}
+    told, one, other = {}, ExitStack(), ExitStack()
     for second in range(23):
         now[0] = float(second)
-        for _ in range((3, 5, 14).count(second)):
-            idle.begin()
-        for _ in range((7, 10, 20).count(second)):
-            idle.end()
+        if second in (3, 14):
+            one.enter_context(idle.interrupted())
+        if second == 5:
+            other.enter_context(idle.interrupted())
+        if second == 7:
+            one.close()
+        if second == 10:
+            other.close()
+        if second == 20:
+            with suppress(KeyError), one:
+                raise KeyError("broken")
         told[second] = idle.seconds()
     assert (told[2], told[3], told[9], told[10], told[12]) == (2.0, 3.0, 3.0, 3.0, 5.0)
     assert (told[14], told[19], told[20], told[22]) == (7.0, 7.0, 7.0, 9.0)
@@ -229,37 +240,11 @@ def test_what_a_half_raises_is_raised_and_nothing_of_the_step_is_left(
     assert done[-1] is objective and all(one.grad is None for one in objective.parameters())
 
 
-@pytest.mark.parametrize("how", ["runs", "is cancelled", "fails"])
-def test_nothing_is_waited_for_while_a_half_runs(objective, threads, how: str) -> None:
-    """Also one that has not started yet; where none is left, seconds count again."""
-    threads(2)
-    pair, going = Pair(objective), Event()
-
-    def fails(model: Objective) -> None:
-        raise KeyError("broken")
-
-    try:
-        with pair:
-            pair.half(0, lambda model: going.wait(60) and None)
-            before = pair.idle.seconds()
-            pair.half(0, fails if how == "fails" else lambda model: None)
-            time.sleep(0.01)
-            assert pair.idle.seconds() == before
-            going.set()
-            if how == "is cancelled":
-                raise KeyError("broken")
-    except KeyError:
-        assert how != "runs"
-    after = pair.idle.seconds()
-    time.sleep(0.01)
-    assert pair.idle.seconds() >= after + 0.01
-
-
 @pytest.mark.parametrize("count", [1, 2])
 def test_only_examples_that_no_pass_runs_beside_are_waited_for(
     world, threads, monkeypatch, count: int
 ) -> None:
-    """The first half lasts until the second begins, so that only its own examples are waited for.
+    """Each half makes its own; the first that has them lasts until the other begins.
 
     One thread makes examples between its passes: all are waited for.
     """
