@@ -1,9 +1,9 @@
 """Finished shards put together: packs and records to their places, one index, one ledger.
 
 An image that several shards use is kept by the first of them in name order. Nothing is held of all
-records at once but eight bytes of each id and the hash of each image, so a store of a million rows
-is finished in little more memory than one of a thousand. Every step may have been done before by a
-run that was killed.
+records at once but eight bytes of each image that a shard before has too, so a store of a million
+rows is finished in little more memory than one of a thousand. Every step may have been done before
+by a run that was killed.
 """
 
 import os
@@ -18,10 +18,13 @@ import pyarrow.compute as pc
 from pellucid.base.paths import sync_folder
 from pellucid.store import arrow, layout
 from pellucid.store.images import copy_members, offsets
+from pellucid.store.keys import words_of
+from pellucid.store.spill import Sorter
 
 RECORDS, LEDGER, INDEX, PACK = "records.parquet", "ledger.arrow", "index.arrow", "pack.tar"
 """Files of a shard that waits to be merged; one without images has neither index nor pack."""
 _OWNED = "owned.arrow"
+_ROW_BITS, _ROW = np.uint64(32), np.uint64(2**32 - 1)
 _SORTED = 50_000
 """Rows of the index that are sorted at once, about."""
 
@@ -56,14 +59,15 @@ def merge(folder: Path, names: Sequence[str]) -> Merged:
 
 def _place(folder: Path, parts: Path, names: Sequence[str]) -> int:
     """Packs and records to their places; each shard's own images into a file beside it."""
-    seen, images = _Seen(), 0
-    for name in names:
+    again, images = _again(parts, names), 0
+    for number, name in enumerate(names):
         _move(parts / name / RECORDS, folder / layout.records(name))
         if not (parts / name / INDEX).exists():
             continue
         rows = _waiting(parts / name / INDEX).to_pylist()
-        new = seen.add([row["sha256"] for row in rows])
-        owned = [row for row, is_new in zip(rows, new, strict=True) if is_new]
+        low, high = again.searchsorted(np.array([number, number + 1], np.uint64) << _ROW_BITS)
+        known = set((again[low:high] & _ROW).tolist())
+        owned = [row for at, row in enumerate(rows) if at not in known]
         placed = _place_pack(folder, parts / name, rows, owned)
         table = pa.Table.from_pylist(placed, schema=arrow.INDEX)
         # Not atomic, for each merge writes it before it reads it.
@@ -76,25 +80,27 @@ def _place(folder: Path, parts: Path, names: Sequence[str]) -> int:
     return images
 
 
-class _Seen:
-    """A set of SHA-256, 32 bytes each."""
+def _again(parts: Path, names: Sequence[str]) -> np.ndarray:
+    """Images that stand in the index of a shard before, or before them in their own, in order.
 
-    def __init__(self) -> None:
-        self._sorted = np.empty(0, "S32")
-        self._recent: set[bytes] = set()
-
-    def add(self, hashes: Sequence[str]) -> list[bool]:
-        """Whether each one is new; then it is not."""
-        given = [bytes.fromhex(one) for one in hashes]
-        old = np.isin(np.array(given, "S32"), self._sorted, kind="sort")
-        found = []
-        for one, known in zip(given, old.tolist(), strict=True):
-            found.append(not known and one not in self._recent)
-            self._recent.add(one)
-        if len(self._recent) > _SORTED:
-            self._sorted = np.union1d(self._sorted, np.array(list(self._recent), "S32"))
-            self._recent.clear()
-        return found
+    Each is its shard's number in the upper half of 64 bits, its row in the lower.
+    """
+    sorter = Sorter(5)
+    for number, name in enumerate(names):
+        if (parts / name / INDEX).exists():
+            hashes = _waiting(parts / name / INDEX)["sha256"]
+            rows = np.empty((len(hashes), 5), np.uint64)
+            rows[:, :4] = words_of(hashes)
+            rows[:, 4] = np.arange(len(hashes), dtype=np.uint64)
+            rows[:, 4] += np.uint64(number) << _ROW_BITS
+            sorter.add(rows)
+    found, last = [np.empty(0, np.uint64)], np.empty((0, 5), np.uint64)
+    for block in sorter.sorted().blocks():
+        rows = np.concatenate([last, block])
+        same = (rows[1:, :4] == rows[:-1, :4]).all(axis=1)
+        found.append(rows[1:][same, 4])
+        last = rows[-1:]
+    return np.sort(np.concatenate(found))
 
 
 def _place_pack(
@@ -129,16 +135,16 @@ def _index(parts: Path, names: Sequence[str], buckets: int) -> Iterator[pa.Table
 
 def _check_ledger(parts: Path, names: Sequence[str]) -> tuple[int, int]:
     """Rows kept and dropped; no record stands in two of them."""
-    prefixes, dropped = [np.empty(0, np.uint64)], 0
+    sorter, count, dropped = Sorter(1), 0, 0
     for name in names:
         table = _waiting(parts / name / LEDGER)
         kept = table.filter(pc.equal(table["decision"], "kept"))["key"]
         dropped += table.num_rows - len(kept)
         digits = "".join(pc.utf8_slice_codeunits(kept, 0, 16).to_pylist())
-        prefixes.append(np.frombuffer(bytes.fromhex(digits), np.uint64))
-    ids = np.concatenate(prefixes)
-    assert len(np.unique(ids)) == len(ids), "two records of the store have the same id"
-    return len(ids), dropped
+        sorter.add(np.frombuffer(bytes.fromhex(digits), np.uint64).reshape(-1, 1))
+        count += len(kept)
+    assert not sorter.sorted().twice(), "two records of the store have the same id"
+    return count, dropped
 
 
 def _ledger(parts: Path, names: Sequence[str]) -> Iterator[pa.Table]:

@@ -5,12 +5,16 @@ import json
 import resource
 import tarfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.store.conftest import _png, _record
 
 from pellucid import store
 from pellucid.base.errors import DiskError, UserError
-from pellucid.store import Dropped, Writer, arrow, layout, merge
+from pellucid.store import Dropped, Writer, arrow, layout, merge, spill
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -54,6 +58,29 @@ def test_each_image_is_stored_once_by_the_first_shard(tmp_path: Path, png, recor
             names[path.name] = pack.getnames()
     sha = [hashlib.sha256(png(n)).hexdigest() + ".png" for n in range(4)]
     assert names == {"pack-a.tar": sha[:2], "pack-b.tar": [sha[2]], "pack-c.tar": [sha[3]]}
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.lists(st.integers(0, 7), unique=True, max_size=5), min_size=1, max_size=12),
+    st.integers(1, 40),
+)
+def test_whoever_shares_what_the_first_shard_keeps_it(shown: list[list[int]], held: int) -> None:
+    """Against a dictionary; however few rows the sorter holds before it goes to the disk."""
+    with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spill, "_BUFFER_ROWS", held)
+        writer = Writer(Path(name))
+        for shard, pictures in enumerate(shown):
+            rows = [_record(10 * shard + n, (writer.image(_png(n)),)) for n in pictures]
+            writer.shard(f"s{shard:02}", [*rows, _record(10 * shard + 9)])
+        writer.finish()
+        index = arrow.read_table(Path(name) / layout.INDEX).to_pylist()
+        assert store.open(Path(name)).verify() == []
+    first = {}
+    for shard, pictures in enumerate(shown):
+        for n in pictures:
+            first.setdefault(hashlib.sha256(_png(n)).hexdigest(), layout.pack(f"s{shard:02}"))
+    assert {row["sha256"]: row["pack"] for row in index} == first and len(index) == len(first)
 
 
 def test_packs_are_plain_tar_files_that_tell_nothing_of_the_machine(

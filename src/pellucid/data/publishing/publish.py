@@ -49,11 +49,15 @@ from pellucid.data.publishing.layout import (
 from pellucid.schema.record import Record
 from pellucid.store import Dropped, StoreManifest, Writer, arrow, layout
 from pellucid.store.images import read_there
+from pellucid.store.keys import words_of
 from pellucid.store.labels import label_files
 from pellucid.store.manifest import ledger_hash, record_hash
 from pellucid.store.shards import ImageIndex, read_shard, shard_names
+from pellucid.store.spill import Sorter
 
 _BATCH_ROWS = 2048
+_GROUP_ROWS = 4096
+"""Rows of a group of `withheld.parquet`, at least; what describes a group is held until the end."""
 _STATE = "key.json"
 """What the hidden folder is for; another call than that starts afresh."""
 
@@ -345,10 +349,15 @@ def _write_withheld(source: Path, path: Path, allowed: Collection[str]) -> _Behi
     licences: Counter[str] = Counter()
     untold = 0
     with atomic(path) as temporary, pq.ParquetWriter(temporary, COLUMNS, compression="zstd") as out:
+        waiting = COLUMNS.empty_table()
         for shard in shard_names(source):
             rows = list(_withheld_rows(read_shard(source, shard), shard, allowed))
             licences.update(row["licence"] for row in rows)
-            out.write_table(pa.Table.from_pylist(rows, schema=COLUMNS))
+            waiting = pa.concat_tables([waiting, pa.Table.from_pylist(rows, schema=COLUMNS)])
+            if waiting.num_rows >= _GROUP_ROWS:
+                out.write_table(waiting.combine_chunks())
+                waiting = COLUMNS.empty_table()
+        out.write_table(waiting.combine_chunks())
         if not _all_allowed(source, allowed):
             rows = [
                 {"kind": LEDGER, "row": row["row"], "hash": ledger_hash(row)}
@@ -381,12 +390,15 @@ def _withheld_rows(
 
 def _shared(work: Path) -> int:
     """Published images that a withheld record shows too."""
-    with ask(store=[work]) as asker:
-        asker.view("withheld", [work / WITHHELD])
-        found: int = asker.row(
-            "SELECT count(*) AS n FROM store_images WHERE sha256 IN "
-            "(SELECT unnest(images) FROM withheld)"
-        )["n"]
+    here, behind = Sorter(4), Sorter(4)
+    for batch in arrow.batches(work / layout.INDEX, _BATCH_ROWS, ["sha256"]):
+        here.add(words_of(batch["sha256"]))
+    for batch in arrow.batches(work / WITHHELD, _BATCH_ROWS, ["images"]):
+        behind.add(words_of(pc.list_flatten(batch["images"])))
+    found = 0
+    for images, shown in here.sorted().beside(behind.sorted()):
+        wanted = set(map(tuple, shown.tolist()))
+        found += sum(tuple(row) in wanted for row in images.tolist())
     return found
 
 
