@@ -21,14 +21,18 @@ from torch import Tensor
 from pellucid.model.blocked import blocked_attention
 
 SHAPES = (
-    ("patches, 588 x 588 px", 2, 4, 4, 1764, 32, False),
-    ("patches, 448 x 448 px", 4, 4, 4, 1024, 32, False),
-    ("windows of 16 patches", 300, 4, 4, 16, 32, False),
-    ("text, 1,056 tokens", 1, 4, 2, 1056, 64, True),
-    ("text, 608 tokens", 2, 4, 2, 608, 64, True),
-    ("text, 256 tokens", 8, 4, 2, 256, 64, True),
+    ("patches, 588 x 588 px", 2, 4, 4, 1764, 32, False, 1),
+    ("patches, 448 x 448 px", 4, 4, 4, 1024, 32, False, 1),
+    ("  large scores", 4, 4, 4, 1024, 32, False, 20),
+    ("windows of 16 patches", 300, 4, 4, 16, 32, False, 1),
+    ("windows of 64 patches", 64, 16, 16, 64, 80, False, 1),
+    ("text, 1,056 tokens", 1, 4, 2, 1056, 64, True, 1),
+    ("text, 608 tokens", 2, 4, 2, 608, 64, True, 1),
+    ("text, 256 tokens", 8, 4, 2, 256, 64, True, 1),
+    ("  large scores", 8, 4, 2, 256, 64, True, 20),
 )
-"""What they are; sequences, heads, heads of keys, length, width of a head, causal."""
+"""What they are; sequences, heads, heads of keys, length, width of a head, causal; how much longer
+queries are than random ones, which decides whether a row's greatest score has to be found."""
 
 Call = Callable[[Tensor, Tensor, Tensor, bool], Tensor]
 
@@ -73,12 +77,13 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     print(f"{'':24}{'processor ms':>16}{'wall ms':>16}{'times':>14}{'distance':>18}")
-    for name, count, heads, shared, length, wide, causal in SHAPES:
+    for name, count, heads, shared, length, wide, causal, longer in SHAPES:
         generator = torch.Generator().manual_seed(length)
         parts = [
             torch.randn(count, many, length, wide, generator=generator).bfloat16()
             for many in (heads, shared, shared)
         ]
+        parts[0] *= longer
         told = torch.randn(count, heads, length, wide, generator=generator).bfloat16()
         right = passed(exact, [part.double() for part in parts], told.double(), causal)
         took: dict[Call, list[tuple[float, float]]] = {ours: [], fused: []}

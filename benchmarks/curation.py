@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmarks/curation.py --peer PEERS_VENV/bin/python [--records 100000]
         [--images 100000] [--steps filters minhash images] [--repeats 1] [--workers 2]
+        [--no-crops]
 
 All get the same generated records, and the peers' settings are printed (`curation_rules.json`).
 Ours starts from a record store and ends with labels on disk, read again and compared with the
@@ -323,7 +324,8 @@ def images(home: Path, told: argparse.Namespace) -> bool:
     coming_in = imported(folder, told.images, own_store, told.workers)
     opened = store.open(own_store)
     shown = [(one.source.row, one.images[0].sha256) for one in opened.records()]
-    theirs, own, found = [], {False: list[Run](), True: list[Run]()}, dict[bool, Clusters]()
+    kinds = (False,) if told.no_crops else (False, True)
+    theirs, own, found = [], {crops: list[Run]() for crops in kinds}, dict[bool, Clusters]()
     for _ in range(told.repeats):
         for crops, runs in own.items():
             work = lambda crops=crops: copies(own_store, told.workers, crops)  # noqa: E731
@@ -365,6 +367,7 @@ def main() -> int:
     parser.add_argument("--peer", required=True, help="Python of the peers' environment")
     parser.add_argument("--records", type=int, default=100_000)
     parser.add_argument("--images", type=int, default=100_000)
+    parser.add_argument("--no-crops", action="store_true", help="only what the peer does too")
     parser.add_argument("--steps", nargs="*", default=["filters", "minhash", "images"])
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)

@@ -8,14 +8,17 @@ A small random Qwen2.5-VL, which all three train; records with the lengths of `p
 distribution, an eighth as long; float32 (or bfloat16), AdamW, clipping, sixteen records a step, two
 threads. Ours is what a stage does (`train/trial.py`): records are read, rendered, decoded and
 packed. The peers get the same token ids ready-made, and pictures as they lie in the store, which
-their collator decodes and gives to transformers' own image processor; in rows that say
-"ready-made" they get patches that lie in memory from the start, and no picture costs them anything.
+their collator decodes and gives to transformers' own image processor, which is that of PIL, as
+there is no torchvision here (with it, it would be another); in rows that say "ready-made" they get
+patches that lie in memory from the start, and no picture costs them anything; with "two workers"
+processes of the data loader make micro-batches ahead.
 They pad each micro-batch to its longest, and run in an environment of their own (`pip install trl
 accelerate datasets`). "As it comes" is TRL's own choice of micro-batch (8) and of layers that
 recompute, which the other rows have not. "Two processes" is the Trainer under torchrun, a thread
 each. Printed are useful tokens a second (padding is not useful), how many times as many ours has
 with packs of each size, what each process grew by, and the share of this machine's measured matrix
-products.
+products that is useful work as our step does it (peers do more for the same: a head, and a last
+layer, for every token).
 
 Leaves out on purpose: attention kernels of GPUs.
 """
@@ -86,6 +89,7 @@ def stage_of(tokens: int) -> Stage:
 
 PEERS = (
     ("trainer", 1, ""), ("trainer", 4, ""), ("trainer", 4, "by length"), ("trainer", 8, ""),
+    ("trainer", 1, "two workers"), ("trainer", 4, "two workers"),
     ("trainer", 1, "ready-made"), ("trainer", 4, "ready-made"), ("trainer", 4, "two processes"),
     ("trl", 4, ""), ("trl", 8, ""), ("trl", 8, "by length"), ("trl", 8, "as it comes"),
 )  # fmt: skip
@@ -193,7 +197,9 @@ def peer(
 ) -> tuple[float, int] | str:
     """The same of a peer, or why it has none."""
     words = [Path(__file__).with_name("training_peer.py"), who, folder, batch, how, dtype]
-    launcher = ["-m", "torch.distributed.run", "--nproc-per-node", "2"] if "two" in how else []
+    launcher = (
+        ["-m", "torch.distributed.run", "--nproc-per-node", "2"] if "processes" in how else []
+    )
     done = subprocess.run(
         [str(word) for word in (python, *launcher, *words)], capture_output=True, text=True,
         env={

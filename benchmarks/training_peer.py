@@ -5,8 +5,8 @@
 Prints useful tokens a second over timed steps, and what the process grew by. Under `torchrun` the
 steps are shared out to its processes, and each prints its own share. Pictures are decoded by PIL
 and made into patches by the image processor that lies with the model, in the collator, as one does
-who trains from records; HOW may have the words `by length`, `as it comes`, and `ready-made`:
-patches lie in memory from the start.
+who trains from records; HOW may have the words `by length`, `as it comes`, `two workers` (of the
+data loader), and `ready-made`: patches lie in memory from the start.
 """
 
 import io
@@ -63,7 +63,7 @@ class Collator:
     """Pads to the longest of a micro-batch, on the right."""
 
     def __init__(self, image: int, model: Path, ready_made: bool) -> None:
-        self.image, self.useful, self.checked = image, 0, False
+        self.image, self.checked = image, False
         self.processor = None if ready_made else AutoImageProcessor.from_pretrained(model)
 
     def __call__(self, rows: list[dict]) -> dict:
@@ -82,7 +82,6 @@ class Collator:
         seen = [row for row in rows if len(row["patches"])]
         if seen:
             made |= self.looked_at(seen) if self.processor else ready(seen)
-        self.useful += int(mask.sum())
         return made
 
     def looked_at(self, rows: list[dict]) -> dict:
@@ -109,17 +108,21 @@ def ready(rows: list[dict]) -> dict:
 class Clock(TrainerCallback):
     """Times steps after the first few, and stops when there are enough."""
 
-    def __init__(self, collator: Collator, processes: int) -> None:
-        self.processes, self.collator, self.start, self.before = processes, collator, 0.0, 0
+    def __init__(self, processes: int) -> None:
+        self.processes, self.start, self.useful, self.before = processes, 0.0, 0, 0
         self.seconds = self.tokens = 0.0
+
+    def count(self, model, args, kwargs) -> None:  # noqa: ANN001
+        """Called before every forward pass."""
+        self.useful += int(kwargs["attention_mask"].sum())
 
     def on_step_end(self, args, state, control, **kwargs):  # noqa: ANN001, ANN003, ANN201
         """Called by the trainer."""
         now = time.perf_counter()
         if state.global_step == WARM:
-            self.start, self.before = now, self.collator.useful
+            self.start, self.before = now, self.useful
         elif state.global_step > WARM:
-            self.seconds, self.tokens = now - self.start, self.collator.useful - self.before
+            self.seconds, self.tokens = now - self.start, self.useful - self.before
             enough = self.seconds > TIMED_S and state.global_step >= WARM + 4
             if state.global_step >= WARM + TOGETHER if self.processes > 1 else enough:
                 control.should_training_stop = True
@@ -136,14 +139,16 @@ def main() -> None:
         folder / "model", dtype=torch.float32
     )
     collator = Collator(rows.image, folder / "model", "ready-made" in how)
-    clock = Clock(collator, processes)
+    clock = Clock(processes)
+    model.register_forward_pre_hook(clock.count, with_kwargs=True)
     options = {
         "output_dir": str(folder / "out"), "per_device_train_batch_size": batch,
         "gradient_accumulation_steps": BATCH // batch // processes, "max_steps": 10_000,
         "report_to": [], "ddp_backend": "gloo" if processes > 1 else None,
         "learning_rate": 1e-4, "max_grad_norm": 1.0, "use_cpu": True, "save_strategy": "no",
         "logging_strategy": "no", "disable_tqdm": True, "remove_unused_columns": False,
-        "dataloader_num_workers": 0, "bf16": sys.argv[5] == "bfloat16", "fp16": False,
+        "dataloader_num_workers": 2 if "workers" in how else 0, "fp16": False,
+        "bf16": sys.argv[5] == "bfloat16",
     }  # fmt: skip
     if "by length" in how:
         options["train_sampling_strategy"] = "group_by_length"

@@ -6,9 +6,11 @@ while one reads, the other computes. Leaves out on purpose: threads of its own, 
 ahead of the passes elsewhere too (the log's `data_wait_share` says when that would pay).
 """
 
+from dataclasses import replace
 from threading import Lock
 from typing import final
 
+from pellucid.base.errors import UserError
 from pellucid.model.processor import Example, Processor
 from pellucid.prompt.render import Renderer
 from pellucid.store import Store
@@ -28,6 +30,9 @@ class Feed:
         """The example at `index` of the length index, with its promised length.
 
         Without pixels no image is read, and there are no patches. Any thread may ask.
+
+        Raises:
+            UserError: a picture cannot be read; it names the record.
         """
         lengths, images = self._lengths, None
         row = int(lengths.row[index])
@@ -37,7 +42,13 @@ class Feed:
             if pixels:
                 images = [self._stores.image(image.sha256) for image in record.images]
         rendered = processor.renderer.examples(record, lengths.overrides[row])
-        example = processor.example(rendered[int(lengths.part[index])], images)
+        try:
+            example = processor.example(rendered[int(lengths.part[index])], images)
+        except UserError as error:
+            named = [
+                replace(one, field=f"records.{record.id}.{one.field}") for one in error.problems
+            ]
+            raise UserError(named) from None
         promised = int(lengths.tokens[index]), int(lengths.patches[index]) if pixels else 0
         found = len(example.ids), len(example.patches)
         assert found == promised, f"record {record.id}: (tokens, patches) {found}, not {promised}"

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.train.conftest import make_stage
 
+from pellucid.base.errors import UserError
 from pellucid.model import checkpoint
 from pellucid.recipe.train import Pack
 from pellucid.store import MixRow
@@ -274,3 +275,22 @@ def test_only_examples_that_no_pass_runs_beside_are_waited_for(
         assert found.waited >= sum(made)
     else:
         assert 0.01 < found.waited <= begun[0] - start
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_picture_that_cannot_be_read_ends_the_step_and_names_its_record(
+    world, threads, monkeypatch, count: int
+) -> None:
+    """In whichever half it is; the other one ends, and nothing hangs."""
+    threads(count)
+    real, shown = type(world.stores).image, next(one for one in world.records if one.images)
+
+    def image(self, sha256: str) -> bytes:
+        data = real(self, sha256)
+        return data[: len(data) // 2] if sha256 == shown.images[0].sha256 else data
+
+    monkeypatch.setattr(type(world.stores), "image", image)
+    stage = make_stage(pack=Pack(max_tokens=250, max_patches=60, window_records=8))
+    with pytest.raises(UserError, match=rf"records\.{shown.id}\.images\.0=.*not a readable image"):
+        gradient(world, stage)
+    assert torch.get_num_threads() == count
