@@ -16,9 +16,9 @@ They pad each micro-batch to its longest, and run in an environment of their own
 accelerate datasets`). "As it comes" is TRL's own choice of micro-batch (8) and of layers that
 recompute, which the other rows have not. "Two processes" is the Trainer under torchrun, a thread
 each. Printed are useful tokens a second (padding is not useful), how many times as many ours has
-with packs of each size, what each process grew by, and the share of this machine's measured matrix
-products that is useful work as our step does it (peers do more for the same: a head, and a last
-layer, for every token).
+with packs of each size, what each process grew by (without a data loader's workers), and the share
+of this machine's measured matrix products that is useful work as our step does it (peers do more
+for the same: a head, and a last layer, for every token).
 
 Leaves out on purpose: attention kernels of GPUs.
 """

@@ -107,7 +107,7 @@ class _Memory:
         self.later = torch.full((side, side), -torch.inf, dtype=query.dtype).triu_(1)
 
     def room(self) -> Tensor:
-        """For one block, shaped by `products`."""
+        """For one block, shaped by `_products`."""
         return self.like.new_empty(self.size)
 
     def scores(
@@ -202,7 +202,7 @@ class _Blocked(Function):
                     weights -= peak
                     peaks[heads, :, rows] = peak.unflatten(1, (group, -1))
                 total = _summed(weights.exp2_())
-                mixed = out[heads].flatten(1, 2) if memory.whole else torch.empty_like(tall)
+                mixed = out[heads].flatten(1, 2) if memory.whole else tall.new_empty(tall.shape)
                 torch.bmm(weights, value[heads, keys], out=mixed)
                 _divide(mixed, total)
                 if not memory.whole:

@@ -43,7 +43,7 @@ class Gradient(NamedTuple):
     losses: tuple[float, ...]
     """Mean loss of a target of each example, in the order of the packs."""
     waited: float
-    """Seconds in which examples were made and no pass ran."""
+    """Seconds up to the end of the last pass in which none ran: examples were made, mostly."""
     finite: bool
 
 
@@ -54,7 +54,7 @@ class Outcome(NamedTuple):
     """The same in every run of the recipe."""
     seconds: float
     waited: float
-    """Seconds of those in which examples were made and no pass ran."""
+    """Seconds of those, up to the end of the last pass, in which none ran."""
     work: Work
     """What was in it."""
 
