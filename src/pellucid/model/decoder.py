@@ -111,8 +111,8 @@ def _mixed(
     return mixed.flatten(1)[None]
 
 
-class QwenLast(Qwen2_5_VLDecoderLayer):
-    """The last layer of Qwen2.5-VL."""
+class _Last(nn.Module):
+    """The last layer of a decoder, before its stock class among the bases."""
 
     def forward(
         self,
@@ -121,26 +121,22 @@ class QwenLast(Qwen2_5_VLDecoderLayer):
         **kwargs: Any,
     ) -> Float[Tensor, "b n d"]:
         """What the stock class gives at the rows `wanted`; all when None."""
-        normed = self.input_layernorm(hidden_states)
-        mixed, _ = self.self_attn(hidden_states=normed, rows=wanted, **kwargs)
-        states = _chosen(hidden_states, wanted) + mixed
-        return states + self.mlp(self.post_attention_layernorm(states))
+        layer: Any = self
+        normed = layer.input_layernorm(hidden_states)
+        mixed, _ = layer.self_attn(hidden_states=normed, rows=wanted, **kwargs)
+        states = _chosen(hidden_states, wanted) + layer.resid_attn_dropout(mixed)
+        found = layer.mlp(layer.post_attention_layernorm(states))
+        return states + layer.resid_mlp_dropout(found)
 
 
-class PhiLast(Phi3DecoderLayer):
-    """The last layer of Phi-3."""
+class QwenLast(_Last, Qwen2_5_VLDecoderLayer):
+    """That of Qwen2.5-VL, which drops nothing out."""
 
-    def forward(
-        self,
-        hidden_states: Float[Tensor, "b t d"],
-        wanted: Int64[Tensor, " n"] | None = None,
-        **kwargs: Any,
-    ) -> Float[Tensor, "b n d"]:
-        """What the stock class gives at the rows `wanted`; all when None."""
-        normed = self.input_layernorm(hidden_states)
-        mixed, _ = self.self_attn(hidden_states=normed, rows=wanted, **kwargs)
-        states = _chosen(hidden_states, wanted) + self.resid_attn_dropout(mixed)
-        return states + self.resid_mlp_dropout(self.mlp(self.post_attention_layernorm(states)))
+    resid_attn_dropout = resid_mlp_dropout = nn.Identity()
+
+
+class PhiLast(_Last, Phi3DecoderLayer):
+    """That of Phi-3."""
 
 
 class PhiDecoder(Phi3ForCausalLM):

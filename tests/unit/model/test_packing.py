@@ -6,6 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from transformers import Phi3Config
+
+from pellucid.model.decoder import PhiDecoder
 
 IMAGE = 7  # the shipped tokenizer's placeholder
 
@@ -220,3 +223,12 @@ def test_training_goes_on_after_inference_on_the_same_lengths(model, rows):
         model.hidden(model.embed(row.ids, row.patches, row.grids), segments=segments)
     _, gradients = loss_and_gradients(model, row, segments)
     assert len(gradients) == len(list(model.parameters()))
+
+
+def test_the_last_layer_drops_out_what_its_configuration_says():
+    config = Phi3Config(
+        hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=4,
+        num_key_value_heads=2, vocab_size=50, pad_token_id=0, eos_token_id=1, resid_pdrop=0.25,
+    )  # fmt: skip
+    (last,) = PhiDecoder(config).model.layers
+    assert (last.resid_attn_dropout.p, last.resid_mlp_dropout.p) == (0.25, 0.25)

@@ -66,9 +66,10 @@ def test_each_image_is_stored_once_by_the_first_shard(tmp_path: Path, png, recor
     st.integers(1, 40),
 )
 def test_whoever_shares_what_the_first_shard_keeps_it(shown: list[list[int]], held: int) -> None:
-    """Against a dictionary; however few rows the sorter holds before it goes to the disk."""
+    """Against a dictionary; however few rows the sorter holds, and reads at a time."""
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr(spill, "_BUFFER_ROWS", held)
+        patch.setattr(spill, "_BLOCK_ROWS", held)
         writer = Writer(Path(name))
         for shard, pictures in enumerate(shown):
             rows = [_record(10 * shard + n, (writer.image(_png(n)),)) for n in pictures]
